@@ -1,0 +1,1 @@
+"""The `sliceworks` command."""

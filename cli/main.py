@@ -1,0 +1,112 @@
+"""The `sliceworks` command: finds what was asked for, runs it, and turns errors into exit codes.
+
+Only `click` is imported before a command is chosen, so that `--help` and completion are fast; a command's
+module, and what it needs, is imported when the command runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Final, NamedTuple, NoReturn, cast
+
+import click
+
+from sliceworks.protocol.errors import EXIT_CODE, InvalidError, SliceworksError
+
+INTERRUPTED: Final = 130  # what shells say of a command ended by Ctrl-C
+
+
+class Place(NamedTuple):
+    """Where a command is defined, and what `--help` says of it without importing it."""
+
+    module: str
+    name: str
+    help: str
+
+
+COMMANDS: Final = {
+    "dev": Place("sliceworks.cli.dev", "dev", "A whole cluster on this machine, until Ctrl-C."),
+    "run": Place("sliceworks.cli.run", "run", "Run one job to its end on a cluster of its own."),
+    "master": Place("sliceworks.cli.daemons", "master", "The cluster master."),
+    "worker": Place("sliceworks.cli.daemons", "worker", "The worker daemon of this host."),
+    "job": Place("sliceworks.cli.job", "job", "Submit, list and steer jobs."),
+    "ex": Place("sliceworks.cli.ex", "ex", "List and steer executions."),
+    "config": Place("sliceworks.cli.config", "config", "What the settings are, and where they come from."),
+    "verify": Place("sliceworks.cli.verify", "verify", "Recompute the counters of an execution."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which a newcomer meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported now; None if there is none of that name."""
+        place = COMMANDS.get(cmd_name)
+        return cast("click.Command", getattr(import_module(place.module), place.name)) if place else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of `--help`, made without importing a command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, place.help) for name, place in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the nearest names in the message."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.NoSuchCommand(args[0], possibilities=COMMANDS, ctx=ctx)
+        return super().resolve_command(ctx, args)
+
+
+def _print_version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click calls it
+    if value:
+        from importlib.metadata import version
+
+        click.echo(version("sliceworks"))
+        context.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show it."
+)
+def sliceworks() -> None:
+    """Runs sliced work on clusters of your own machines, and never loses a slice.
+
+    Exit codes: 0 ok, 1 error, 2 usage, 3 partly done, 4 nothing found, 5 conflict, 6 not allowed,
+    7 unreachable, 10 run failed, 11 wait timed out, 12 stopped or terminated.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command of `sys.argv` and exit with its code."""
+    sys.exit(exit_code_of(sys.argv[1:]))
+
+
+def exit_code_of(arguments: list[str]) -> int:
+    """Run a command; errors are one clear text on stderr."""
+    try:
+        return int(sliceworks.main(arguments, prog_name="sliceworks", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except SliceworksError as error:
+        click.echo(error_text(error), err=True)
+        return EXIT_CODE[error.code]
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def error_text(error: SliceworksError) -> str:
+    """The message, and below it each fault of an InvalidError."""
+    faults = error.faults if isinstance(error, InvalidError) else ()
+    return "\n".join([f"Error: {error}", *(f"  {fault}" for fault in faults)])

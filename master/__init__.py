@@ -1,0 +1,1 @@
+"""The cluster master, and the execution controllers that it spawns."""

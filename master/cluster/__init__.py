@@ -1,0 +1,1 @@
+"""What the cluster master decides: pure, events in and effects out."""

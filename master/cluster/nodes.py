@@ -1,0 +1,133 @@
+"""Worker daemons: they come, tell what they run, fall silent, come back or are forgotten."""
+
+from __future__ import annotations
+
+from sliceworks.master.cluster import effects as ef
+from sliceworks.master.cluster import events as ev
+from sliceworks.master.cluster.core import NODE, Core
+from sliceworks.master.cluster.model import Connected, Lost, Node, Released
+from sliceworks.master.cluster.placement import confirm_ends, leave
+from sliceworks.master.store.records import ForgetNode, NodeRecord, SaveNode
+from sliceworks.protocol.messages import NodeState
+
+
+def attached(core: Core, event: ev.NodeAttached) -> None:
+    """It said hello; everything it shall run is sent to it."""
+    node_id = event.node.node_id
+    node = core.nodes.get(node_id)
+    if node is None:
+        node = core.nodes[node_id] = Node(event.node, Connected(event.session))
+        core.save(SaveNode(event.node))
+    else:
+        _come_back(core, node, event)
+    core.note("node_connected", node_id=node_id, hostname=event.node.hostname, slots=event.node.slots)
+    node.sent = None
+    core.touched_nodes[node_id] = None
+    core.rebalance = True
+
+
+def reported(core: Core, event: ev.NodeReported) -> None:
+    """It told all that it runs."""
+    node = _of_session(core, event.node_id, event.session)
+    if node is None:
+        return
+    before = _occupancy(node.state)
+    node.state = event.state
+    _note_start_failures(core, node, event.state)
+    confirm_ends(core, node)
+    core.touched_nodes[node.record.node_id] = None
+    if _occupancy(event.state) != before:
+        core.rebalance = True
+
+
+def detached(core: Core, event: ev.NodeDetached) -> None:
+    """Its connection is gone; its workers may well run."""
+    node = _of_session(core, event.node_id, event.session)
+    if node is None:
+        return
+    core.note("node_lost", node_id=event.node_id, hostname=node.record.hostname)
+    node.link = Lost(core.now.monotonic_ms)
+    core.touched_nodes[event.node_id] = None
+    core.rebalance = True
+
+
+def settle(core: Core, node: Node) -> None:
+    """Do what time asks for, and set when to look again."""
+    limits, now_ms = core.limits, core.now.monotonic_ms
+    if isinstance(node.link, Lost) and now_ms >= node.link.since_ms + limits.disconnect_ms:
+        core.note("node_released", node_id=node.record.node_id)
+        node.link = Released(node.link.since_ms)
+        core.rebalance = True
+        for ex_id in node.guests:
+            core.touch(core.executions[ex_id])
+    due_ms: int | None = None
+    if isinstance(node.link, Lost):
+        due_ms = node.link.since_ms + limits.disconnect_ms
+    if isinstance(node.link, Released):
+        due_ms = node.link.since_ms + 2 * limits.disconnect_ms
+        if now_ms >= due_ms:
+            due_ms = None
+            _forget(core, node)
+    core.timers.set((NODE, node.record.node_id), due_ms)
+
+
+def _forget(core: Core, node: Node) -> None:
+    """Nothing is known to be on it any more, and it is gone; with guests it goes when the last of them has left."""
+    node_id = node.record.node_id
+    if node.guests:
+        return
+    del core.nodes[node_id]
+    core.save(ForgetNode(node_id))
+    core.note("node_forgotten", node_id=node_id)
+
+
+def _come_back(core: Core, node: Node, event: ev.NodeAttached) -> None:
+    if isinstance(node.link, Connected):
+        core.emit(ef.DropSession(node.link.session, "replaced by a newer connection of the same node"))
+    node.link = Connected(event.session)
+    if event.node.incarnation != node.record.incarnation:
+        _start_anew(core, node)
+    if event.node != node.record:
+        node.record = event.node
+        core.save(SaveNode(event.node))
+
+
+def _start_anew(core: Core, node: Node) -> None:
+    """Another process has taken the node over: whatever the one before ran is gone."""
+    node_id = node.record.node_id
+    node.state = NodeState([], [])
+    node.empty_since.clear()
+    for execution in core.executions.values():
+        execution.barred.pop(node_id, None)
+    for ex_id in sorted(node.guests):
+        if not core.executions[ex_id].row.placement.get(node_id):
+            leave(core, core.executions[ex_id], node_id)
+
+
+def _note_start_failures(core: Core, node: Node, state: NodeState) -> None:
+    for link in state.links:
+        execution = core.executions.get(link.ex_id)
+        if execution is None or link.start_failures < core.limits.start_failures:
+            continue
+        if node.record.node_id not in execution.barred:
+            core.note("workers_do_not_start", ex_id=link.ex_id, node_id=node.record.node_id)
+            core.rebalance = True
+            core.touch(execution)
+        execution.barred[node.record.node_id] = link.start_error
+
+
+def _of_session(core: Core, node_id: str, session: int) -> Node | None:
+    node = core.nodes.get(node_id)
+    return node if node is not None and node.link == Connected(session) else None
+
+
+def _occupancy(state: NodeState | None) -> object:
+    """What of a state matters for where workers are placed."""
+    if state is None:
+        return None
+    return state.draining, sorted((worker.ex_id, worker.state == "ending") for worker in state.workers)
+
+
+def known(record: NodeRecord, *, since_ms: int) -> Node:
+    """A node that an earlier master knew: silent until it says hello."""
+    return Node(record, Lost(since_ms))

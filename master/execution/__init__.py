@@ -1,0 +1,1 @@
+"""The execution controller: one process that runs one execution."""

@@ -1,0 +1,225 @@
+"""The cluster store on SQLite: `cluster.db`, one writer thread with group commit, and readers that never wait for it.
+
+See `contract.py` for what each verb promises.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any, Final, TypeVar, assert_never
+
+import orjson
+
+from sliceworks.master.store.group_writer import GroupWriter
+from sliceworks.master.store.records import (
+    AddExecution,
+    AddJob,
+    Change,
+    ClusterSnapshot,
+    Credentials,
+    ForgetNode,
+    JobRecord,
+    Order,
+    Page,
+    SaveExecution,
+    SaveNode,
+    SaveTotals,
+    StoredExecution,
+)
+from sliceworks.master.store.rows import execution_columns, execution_of, job_columns, job_of, node_of, totals_of
+from sliceworks.master.store.sqlite import Durability, load_queries, open_database, open_for_reading
+from sliceworks.protocol.errors import ConflictError, NotFoundError
+from sliceworks.protocol.states import ExecutionStatus
+
+T = TypeVar("T")
+
+_SQL: Final = load_queries("cluster.sql")
+_READERS: Final = 2
+_ONE_LIVING: Final = "UNIQUE constraint failed: executions.job_id"
+
+_JOB_COLUMNS: Final[Mapping[str, str]] = {
+    "_created": "created_ms",
+    "_updated": "updated_ms",
+    "name": "name",
+    "job_id": "job_id",
+    "lifecycle": "json_extract(document, '$.lifecycle')",
+    "workers": "json_extract(document, '$.workers')",
+    "slicers": "json_extract(document, '$.slicers')",
+    "active": "json_extract(document, '$.active')",
+}
+_EXECUTION_COLUMNS: Final[Mapping[str, str]] = {
+    "_created": "e.created_ms",
+    "_updated": "e.updated_ms",
+    "_status": "e.status",
+    "name": "e.name",
+    "job_id": "e.job_id",
+    "ex_id": "e.ex_id",
+    "workers": "e.workers",
+    "lifecycle": "json_extract(d.document, '$.lifecycle')",
+    "slicers": "json_extract(d.document, '$.slicers')",
+}
+
+
+class SqliteClusterStore:
+    """A `ClusterStore`; obtained from `open`."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self._path = path
+        self._writer: GroupWriter[Sequence[Change]] = GroupWriter(connection, _apply_all)
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="cluster-read")
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls, path: Path, *, durability: Durability) -> AsyncIterator[SqliteClusterStore]:
+        """Open or make `cluster.db`; StoreError if a newer version wrote it."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = await asyncio.to_thread(open_database, path, "cluster_schema.sql", durability)
+        store = cls(path, connection)
+        try:
+            yield store
+        finally:
+            await store._close()
+
+    @property
+    def trouble(self) -> str:
+        """See the contract."""
+        return self._writer.trouble
+
+    def save(self, changes: Sequence[Change]) -> asyncio.Future[None]:
+        """See the contract."""
+        return self._writer.submit(changes)
+
+    async def load(self) -> ClusterSnapshot:
+        """See the contract."""
+        return await self._read(_load)
+
+    async def job(self, job_id: str) -> JobRecord:
+        """See the contract."""
+        found = await self._rows("job", (job_id,))
+        if not found:
+            message = f"Could not find job {job_id}"
+            raise NotFoundError(message)
+        return job_of(found[0])
+
+    async def jobs(self, page: Page, *, active: bool | None = None) -> list[JobRecord]:
+        """See the contract."""
+        values = {"active": active, "size": page.size, "offset": page.offset}
+        return [job_of(row) for row in await self._rows("jobs", values, _order_by(page, _JOB_COLUMNS, "number"))]
+
+    async def execution(self, ex_id: str) -> StoredExecution:
+        """See the contract."""
+        found = await self._rows("execution", (ex_id,))
+        if not found:
+            message = f"Could not find execution {ex_id}"
+            raise NotFoundError(message)
+        return execution_of(found[0])
+
+    async def executions(self, page: Page, *, statuses: Sequence[ExecutionStatus] | None = None) -> list[StoredExecution]:
+        """See the contract."""
+        wanted = None if statuses is None else orjson.dumps(statuses).decode()
+        values = {"statuses": wanted, "size": page.size, "offset": page.offset}
+        order = _order_by(page, _EXECUTION_COLUMNS, "e.number")
+        return [execution_of(row) for row in await self._rows("executions", values, order)]
+
+    async def latest_executions(self, job_ids: Sequence[str]) -> Mapping[str, StoredExecution]:
+        """See the contract."""
+        rows = await self._rows("latest_executions", (orjson.dumps(job_ids).decode(),))
+        return {row["job_id"]: execution_of(row) for row in rows}
+
+    async def executions_with_errors(self, job_id: str | None = None) -> list[str]:
+        """See the contract."""
+        return [row["ex_id"] for row in await self._rows("executions_with_errors", {"job_id": job_id})]
+
+    async def credentials(self, ex_id: str) -> Credentials | None:
+        """See the contract."""
+        found = await self._rows("credentials", (ex_id,))
+        if not found:
+            return None
+        return Credentials(found[0]["generation"], found[0]["secret"], ExecutionStatus(found[0]["status"]))
+
+    async def _rows(self, query: str, values: Any, order: str = "") -> list[sqlite3.Row]:
+        statement = _SQL[query].replace("{order}", order)
+        return await self._read(lambda connection: connection.execute(statement, values).fetchall())
+
+    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, lambda: work(self._reader()))
+
+    def _reader(self) -> sqlite3.Connection:
+        """This thread's own connection."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = open_for_reading(self._path)
+            self._connections.append(connection)
+        return connection
+
+    async def _close(self) -> None:
+        await self._writer.close()
+        await asyncio.to_thread(self._readers.shutdown)
+        for connection in self._connections:
+            connection.close()
+
+
+def _load(connection: sqlite3.Connection) -> ClusterSnapshot:
+    connection.execute("BEGIN")
+    try:
+        executions = connection.execute(_SQL["load_executions"]).fetchall()
+        nodes = connection.execute(_SQL["load_nodes"]).fetchall()
+        cluster = connection.execute(_SQL["load_cluster"]).fetchone()
+    finally:
+        connection.execute("COMMIT")
+    return ClusterSnapshot(
+        executions=tuple(execution_of(row) for row in executions),
+        nodes=tuple(node_of(row) for row in nodes),
+        totals=totals_of(cluster),
+        key=cluster["key"],
+    )
+
+
+def _apply_all(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
+    for change in changes:
+        _apply(connection, change)
+
+
+def _apply(connection: sqlite3.Connection, change: Change) -> None:
+    match change:
+        case AddJob(job):
+            connection.execute(_SQL["add_job"], job_columns(job))
+        case AddExecution():
+            _add_execution(connection, change)
+        case SaveExecution(row):
+            connection.execute(_SQL["save_execution"], execution_columns(row))
+        case SaveNode(node):
+            connection.execute(_SQL["save_node"], astuple(node))
+        case ForgetNode(node_id):
+            connection.execute(_SQL["forget_node"], (node_id,))
+        case SaveTotals(totals):
+            connection.execute(_SQL["save_totals"], astuple(totals))
+        case _:
+            assert_never(change)
+
+
+def _add_execution(connection: sqlite3.Connection, change: AddExecution) -> None:
+    row = change.row
+    try:
+        connection.execute(_SQL["add_execution"], execution_columns(row))
+    except sqlite3.IntegrityError as error:
+        if str(error) != _ONE_LIVING:
+            raise
+        message = f"Job {row.job_id} is currently running, cannot have the same job concurrently running"
+        raise ConflictError(message) from error
+    connection.execute(_SQL["add_document"], (row.ex_id, change.document.decode()))
+
+
+def _order_by(page: Page, columns: Mapping[str, str], last: str) -> str:
+    """An ORDER BY of known columns only; `last` makes equal rows come in a fixed order."""
+    keys: Iterable[Order] = (*page.order, Order("", descending=page.order[-1].descending if page.order else True))
+    return ", ".join(f"{columns.get(key.field, last)} {'DESC' if key.descending else 'ASC'}" for key in keys)

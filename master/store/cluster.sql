@@ -1,0 +1,77 @@
+-- name: add_job
+INSERT INTO jobs (job_id, name, document, created_ms, updated_ms)
+VALUES (:job_id, :name, :document, :created_ms, :updated_ms);
+
+-- name: add_execution
+INSERT INTO executions (
+  ex_id, job_id, name, status, reason, workers, paused, stopping, grace_ms, log_level, generation, secret, controller_pid,
+  controller_start_time, controller_boot_id, controller_port, outcome, verdict, failure, has_errors, statistics, counts,
+  operations, counted, placement, created_ms, updated_ms
+) VALUES (
+  :ex_id, :job_id, :name, :status, :reason, :workers, :paused, :stopping, :grace_ms, :log_level, :generation, :secret,
+  :controller_pid, :controller_start_time, :controller_boot_id, :controller_port, :outcome, :verdict, :failure,
+  :has_errors, :statistics, :counts, :operations, :counted, :placement, :created_ms, :updated_ms
+);
+
+-- name: add_document
+INSERT INTO execution_documents (ex_id, document) VALUES (?, ?);
+
+-- name: save_execution
+UPDATE executions SET
+  status = :status, reason = :reason, workers = :workers, paused = :paused, stopping = :stopping, grace_ms = :grace_ms,
+  log_level = :log_level, generation = :generation, secret = :secret, controller_pid = :controller_pid,
+  controller_start_time = :controller_start_time, controller_boot_id = :controller_boot_id,
+  controller_port = :controller_port, outcome = :outcome, verdict = :verdict, failure = :failure,
+  has_errors = :has_errors, statistics = :statistics, counts = :counts, operations = :operations, counted = :counted,
+  placement = :placement, updated_ms = :updated_ms
+WHERE ex_id = :ex_id;
+
+-- name: save_node
+INSERT OR REPLACE INTO nodes (node_id, incarnation, hostname, pid, slots, python_version, sliceworks_version)
+VALUES (?, ?, ?, ?, ?, ?, ?);
+
+-- name: forget_node
+DELETE FROM nodes WHERE node_id = ?;
+
+-- name: save_totals
+UPDATE cluster SET
+  processed = ?, failed = ?, job_duration = ?, workers_joined = ?, workers_disconnected = ?, workers_reconnected = ?;
+
+-- name: load_executions
+SELECT e.*, d.document FROM executions e JOIN execution_documents d USING (ex_id)
+WHERE e.status NOT IN ('completed', 'stopped', 'rejected', 'failed', 'terminated') OR e.controller_pid > 0
+ORDER BY e.number;
+
+-- name: load_nodes
+SELECT * FROM nodes ORDER BY node_id;
+
+-- name: load_cluster
+SELECT * FROM cluster;
+
+-- name: job
+SELECT * FROM jobs WHERE job_id = ?;
+
+-- name: jobs
+SELECT * FROM jobs
+WHERE :active IS NULL OR (json_extract(document, '$.active') IS NOT 0) = :active
+ORDER BY {order} LIMIT :size OFFSET :offset;
+
+-- name: execution
+SELECT e.*, d.document FROM executions e JOIN execution_documents d USING (ex_id) WHERE e.ex_id = ?;
+
+-- name: executions
+SELECT e.*, d.document FROM executions e JOIN execution_documents d USING (ex_id)
+WHERE :statuses IS NULL OR e.status IN (SELECT value FROM json_each(:statuses))
+ORDER BY {order} LIMIT :size OFFSET :offset;
+
+-- name: latest_executions
+SELECT e.*, d.document FROM executions e JOIN execution_documents d USING (ex_id)
+WHERE e.number IN (
+  SELECT (SELECT max(number) FROM executions WHERE job_id = wanted.value) FROM json_each(?) AS wanted
+);
+
+-- name: executions_with_errors
+SELECT ex_id FROM executions WHERE has_errors = 1 AND (:job_id IS NULL OR job_id = :job_id) ORDER BY number;
+
+-- name: credentials
+SELECT generation, secret, status FROM executions WHERE ex_id = ?;

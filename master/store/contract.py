@@ -1,0 +1,75 @@
+"""What every engine of the cluster store promises.  `tests/conformance` holds each of them to it.
+
+Verbs are one transaction each.  Writing: whatever `save` was given before is durable before what it was given after.
+Reading: sees every save whose future is done.  Nothing here blocks the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
+
+from sliceworks.master.store.records import (
+    Change,
+    ClusterSnapshot,
+    Credentials,
+    JobRecord,
+    Page,
+    StoredExecution,
+)
+from sliceworks.protocol.states import ExecutionStatus
+
+JOB_ORDERS: Final = frozenset({"_created", "_updated", "name", "job_id", "lifecycle", "workers", "slicers", "active"})
+EXECUTION_ORDERS: Final = frozenset(
+    {"_created", "_updated", "_status", "name", "job_id", "ex_id", "lifecycle", "workers", "slicers"}
+)
+
+
+class ClusterStore(Protocol):
+    """Jobs, executions, nodes and totals; written by one master."""
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be written now; "" while all is well.  Saves wait and are repeated until they succeed."""
+        ...
+
+    def save(self, changes: Sequence[Change]) -> asyncio.Future[None]:
+        """Make all changes durable, or none.
+
+        Raises (from the future) ConflictError for an AddExecution whose job has a living execution, and StoreError if
+        the store was closed before it could be written.
+        """
+        ...
+
+    async def load(self) -> ClusterSnapshot:
+        """What a starting master has to know."""
+        ...
+
+    async def job(self, job_id: str) -> JobRecord:
+        """One job; NotFoundError."""
+        ...
+
+    async def jobs(self, page: Page, *, active: bool | None = None) -> list[JobRecord]:
+        """Jobs; `active` keeps those that are (or do not say), or those that are not."""
+        ...
+
+    async def execution(self, ex_id: str) -> StoredExecution:
+        """One execution; NotFoundError."""
+        ...
+
+    async def executions(self, page: Page, *, statuses: Sequence[ExecutionStatus] | None = None) -> list[StoredExecution]:
+        """Executions, of all statuses or of these."""
+        ...
+
+    async def latest_executions(self, job_ids: Sequence[str]) -> Mapping[str, StoredExecution]:
+        """The newest execution of each of these jobs, by job; jobs that never ran are left out."""
+        ...
+
+    async def executions_with_errors(self, job_id: str | None = None) -> list[str]:
+        """The ex_ids of all executions (of one job) that have had errors, oldest first."""
+        ...
+
+    async def credentials(self, ex_id: str) -> Credentials | None:
+        """What its controller has to match; None if there is no such execution."""
+        ...

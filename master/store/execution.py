@@ -1,0 +1,136 @@
+"""The store of one execution: a file of its own, written by its controller alone.
+
+Every transaction begins with the head row, which matches only this generation and the batch before: a
+controller that was replaced writes nothing (FencedError), and a batch whose commit had an unknown outcome is
+recognized when it is repeated. All methods block; the controller calls them on its writer thread.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import fields
+from pathlib import Path
+from typing import Final
+
+from sliceworks.master.store.batch import Batch, Group, Head, NodeRow, Row, SliceRow, SlicerRow, Snapshot
+from sliceworks.master.store.sqlite import Durability, load_queries, open_database, schema_version
+from sliceworks.protocol.errors import FencedError
+
+MIGRATIONS: Final = "execution_schema.sql"
+SCHEMA: Final = schema_version(MIGRATIONS)
+
+_SQL: Final = load_queries("execution.sql")
+_GROUP_ORDER: Final[tuple[tuple[str, str], ...]] = (
+    ("inserts", "insert_slices"),
+    ("completions", "complete_first"),
+    ("ends", "end_slices"),
+    ("first_attempts", "end_first_attempts"),
+    ("later_attempts", "end_attempts"),
+    ("first_leases", "lease_first"),
+    ("later_leases", "lease_again"),
+    ("new_attempts", "insert_attempts"),
+)
+
+
+def store_path(data_dir: Path, ex_id: str) -> Path:
+    """Where the store of an execution lies."""
+    return data_dir / "ex" / f"{ex_id}.db"
+
+
+class ExecutionStore:
+    """The one writer of an execution's store; made by `open`, which fences out every older generation."""
+
+    def __init__(self, connection: sqlite3.Connection, generation: int) -> None:
+        self._connection = connection
+        self._generation = generation
+
+    @classmethod
+    def open(cls, path: Path, *, ex_id: str, generation: int, durability: Durability) -> ExecutionStore:
+        """Open or make the store as `generation`; FencedError if that or a newer one was here before."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = open_database(path, MIGRATIONS, durability)
+        store = cls(connection, generation)
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(_SQL["create"], (ex_id,))
+        taken = connection.execute(_SQL["take_over"], {"generation": generation}).rowcount
+        connection.execute("COMMIT")
+        if not taken:
+            connection.close()
+            raise FencedError(store._fenced(path))
+        return store
+
+    def load(self) -> Snapshot:
+        """What an earlier generation left: counters, positions, leases; pending slices are read in pages."""
+        head, batch = self._load_head()
+        return Snapshot(
+            batch=batch,
+            head=head,
+            last_seq=self._connection.execute(_SQL["read_last_seq"]).fetchone()[0],
+            slicers=[
+                SlicerRow(*row[:4], finished=bool(row[4]))
+                for row in self._connection.execute(_SQL["read_slicers"])
+            ],
+            nodes=[NodeRow(*row) for row in self._connection.execute(_SQL["read_nodes"])],
+            leases=[
+                SliceRow(*row) for row in self._connection.execute(_SQL["read_leases"], (head.floor_seq,))
+            ],
+            operations=self._connection.execute(_SQL["read_operation_totals"]).fetchall(),
+        )
+
+    def load_pending(self, after_seq: int, limit: int) -> list[SliceRow]:
+        """The next slices in state `pending`, by seq."""
+        return [SliceRow(*row) for row in self._connection.execute(_SQL["read_pending"], (after_seq, limit))]
+
+    def apply(self, batch: Batch) -> None:
+        """Write one batch, whole or not at all; a batch that was written before changes nothing.
+
+        Raises FencedError when a newer generation owns the store, sqlite3.OperationalError when it cannot be
+        written now.
+        """
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            if self._write_head(batch):
+                self._write_rows(batch)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def _write_head(self, batch: Batch) -> bool:
+        values = {**batch.head, "batch": batch.number, "generation": self._generation}
+        if self._connection.execute(_SQL["head"], values).rowcount:
+            return True
+        generation, written = self._connection.execute(_SQL["read_generation"]).fetchone()
+        if generation == self._generation and written == batch.number:
+            return False
+        raise FencedError(self._fenced(None))
+
+    def _write_rows(self, batch: Batch) -> None:
+        self._many("put_nodes", batch.nodes)
+        for group in batch.groups:
+            self._write_group(group)
+        self._many("put_slicers", batch.slicers)
+        self._many("put_operation_totals", batch.operations)
+
+    def _write_group(self, group: Group) -> None:
+        for attribute, query in _GROUP_ORDER:
+            self._many(query, getattr(group, attribute))
+
+    def _many(self, query: str, rows: list[Row]) -> None:
+        if rows:
+            self._connection.executemany(_SQL[query], rows)
+
+    def _load_head(self) -> tuple[Head, int]:
+        cursor = self._connection.execute(_SQL["read_execution"])
+        names = [column[0] for column in cursor.description]
+        values = dict(zip(names, cursor.fetchone(), strict=True))
+        return Head(**{field.name: values[field.name] for field in fields(Head)}), values["batch"]
+
+    def _fenced(self, path: Path | None) -> str:
+        where = f" of {path}" if path else ""
+        return f"generation {self._generation}{where} was replaced by a newer controller; this one ends"

@@ -1,0 +1,180 @@
+"""What the cluster store keeps, as values: the same for every engine, and for the machine that decides them.
+
+A row is whole: saving it again changes nothing, and the newest save wins.  Times are milliseconds of the wall clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from sliceworks.protocol.messages import OperationTotals, SliceCounts, Statistics, Wishes
+from sliceworks.protocol.process import Identity
+from sliceworks.protocol.states import ExecutionStatus
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A job as it was posted."""
+
+    job_id: str
+    name: str
+    document: bytes  # JSON object, the client's own
+    created_ms: int
+    updated_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """How an execution ended, or is going to end whatever else happens; "" where nothing is decided yet."""
+
+    outcome: str = ""  # what its controller reported, durable in its own store
+    verdict: str = ""  # why the master ends it as failed; its controller is told to stop
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRow:
+    """All of an execution that changes; its document does not."""
+
+    ex_id: str
+    job_id: str
+    name: str
+    created_ms: int
+    updated_ms: int
+    status: ExecutionStatus
+    wishes: Wishes
+    reason: str = ""  # _status_reason
+    generation: int = 0  # 0: no controller was ever started
+    secret: bytes = b""
+    controller: Identity | None = None
+    port: int = 0  # where the controller listens; 0: it never did
+    fate: Fate = Fate()
+    failure: str = ""
+    has_errors: bool = False
+    statistics: Statistics = Statistics()
+    counts: SliceCounts = SliceCounts()
+    operations: tuple[OperationTotals, ...] = ()
+    counted: Statistics = Statistics()  # what of `statistics` is in the cluster's totals already
+    placement: Mapping[str, int] = field(default_factory=dict)  # node_id -> workers wanted; 0: may still hold some
+
+
+@dataclass(frozen=True, slots=True)
+class StoredExecution:
+    """An execution as it is read."""
+
+    row: ExecutionRow
+    document: bytes  # JSON object: the validated job with its ids
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRecord:
+    """A worker daemon that the cluster knows."""
+
+    node_id: str
+    incarnation: str
+    hostname: str
+    pid: int
+    slots: int
+    python_version: str
+    sliceworks_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over all executions that ever ran."""
+
+    processed: int = 0
+    failed: int = 0
+    job_duration: int = 0
+    workers_joined: int = 0
+    workers_disconnected: int = 0
+    workers_reconnected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a controller that connects has to match."""
+
+    generation: int
+    secret: bytes
+    status: ExecutionStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSnapshot:
+    """What a starting master has to know."""
+
+    executions: tuple[StoredExecution, ...]  # in creation order: all that live, or whose controller may
+    nodes: tuple[NodeRecord, ...]
+    totals: Totals
+    key: bytes  # random, made once: the secrets of controllers are derived from it
+
+
+# --- changes -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AddJob:
+    """A new job."""
+
+    job: JobRecord
+
+
+@dataclass(frozen=True, slots=True)
+class AddExecution:
+    """A new execution; refused with ConflictError while another one of its job lives."""
+
+    row: ExecutionRow
+    document: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SaveExecution:
+    """The execution as it is now."""
+
+    row: ExecutionRow
+
+
+@dataclass(frozen=True, slots=True)
+class SaveNode:
+    """A node that said hello."""
+
+    node: NodeRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetNode:
+    """A node that is gone for good."""
+
+    node_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SaveTotals:
+    """The sums as they are now."""
+
+    totals: Totals
+
+
+Change: TypeAlias = AddJob | AddExecution | SaveExecution | SaveNode | ForgetNode | SaveTotals
+
+
+# --- reading -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One sort key of a list."""
+
+    field: str
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of a list is wanted, and in which order."""
+
+    size: int = 100
+    offset: int = 0
+    order: tuple[Order, ...] = (Order("_updated", descending=True),)

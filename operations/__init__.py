@@ -1,0 +1,31 @@
+"""What authors of operations import, and the operations that are built in."""
+
+from sliceworks.operations.base import OperationSetup
+from sliceworks.operations.context import OperationContext
+from sliceworks.operations.errors import FatalSliceError
+from sliceworks.operations.options import OperationOptions, StrictOptions
+from sliceworks.operations.processors import BatchProcessor, EachProcessor, FilterProcessor, MapProcessor
+from sliceworks.operations.reader import Fetcher, ParallelSlicer, Recovery, Slicer
+from sliceworks.operations.record import DataEntity, Record, RecordBatch, Records
+from sliceworks.protocol.errors import Fault
+
+__all__ = [
+    "BatchProcessor",
+    "DataEntity",
+    "EachProcessor",
+    "FatalSliceError",
+    "Fault",
+    "Fetcher",
+    "FilterProcessor",
+    "MapProcessor",
+    "OperationContext",
+    "OperationOptions",
+    "OperationSetup",
+    "ParallelSlicer",
+    "Record",
+    "RecordBatch",
+    "Records",
+    "Recovery",
+    "Slicer",
+    "StrictOptions",
+]

@@ -1,0 +1,85 @@
+"""The lines that a byte range of a file owns: those that begin in it.
+
+A line ends at a line feed and nowhere else.  So every line belongs to exactly one of the ranges a file is cut into, whole,
+wherever the cuts are: the range in which its first byte lies.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+from sliceworks.operations.builtin.file_pieces import Piece
+
+MAX_LINE_BYTES = 256 * 1024 * 1024
+_CHUNK_BYTES = 64 * 1024
+
+
+def read_whole(piece: Piece) -> bytes:
+    """All bytes of a file; RuntimeError if it is gone, or not as it was when it was found."""
+    with _opened(piece, can_grow=False) as file:
+        return file.read()
+
+
+def read_lines(piece: Piece) -> tuple[int, bytes]:
+    """The bytes of the owned lines, and the offset of the first; RuntimeError if the file is gone or was changed.
+
+    A file to which something was appended is read as far as it was found, to the end of the last line.
+    """
+    with _opened(piece, can_grow=True) as file:
+        return owned_lines(file, piece["start"], piece["end"])
+
+
+def first_line(piece: Piece) -> bytes:
+    """The first line of the file that a piece is from."""
+    with _opened(piece, can_grow=True) as file:
+        return owned_lines(file, 0, 1)[1]
+
+
+def owned_lines(file: BinaryIO, start: int, end: int) -> tuple[int, bytes]:
+    """The bytes of all lines that begin in `start <= offset < end`, and where they begin.
+
+    The last line feed is there if the file has it.
+    """
+    begin = max(start - 1, 0)  # a line begins at `start` if the byte before it is a line feed
+    file.seek(begin)
+    data = file.read(end - begin)
+    skipped = 0
+    if start > 0:
+        skipped = data.find(b"\n", 0, end - begin - 1) + 1
+        if skipped == 0:
+            return end, b""
+    if data.endswith(b"\n"):
+        return begin + skipped, data[skipped:]
+    return begin + skipped, data[skipped:] + _rest_of_line(file)
+
+
+def _rest_of_line(file: BinaryIO) -> bytes:
+    parts, total = [], 0
+    while chunk := file.read(_CHUNK_BYTES):
+        before, feed, _ = chunk.partition(b"\n")
+        parts.append(before + feed)
+        total += len(before)
+        if feed:
+            break
+        if total > MAX_LINE_BYTES:
+            message = f"a line is longer than {MAX_LINE_BYTES} bytes: is this a text file?"
+            raise RuntimeError(message)
+    return b"".join(parts)
+
+
+def _opened(piece: Piece, *, can_grow: bool) -> BinaryIO:
+    path = piece["path"]
+    try:
+        file = Path(path).open("rb")
+    except FileNotFoundError as error:
+        message = f"{path} is gone since it was found: put it back, or submit the job again"
+        raise RuntimeError(message) from error
+    status = os.fstat(file.fileno())
+    is_same = status.st_size == piece["size"] and status.st_mtime_ns == piece["modified_ns"]
+    if is_same or (can_grow and status.st_size > piece["size"]):
+        return file
+    file.close()
+    message = f"{path} was changed since it was found ({piece['size']} bytes then, {status.st_size} now): submit the job again"
+    raise RuntimeError(message)

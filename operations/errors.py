@@ -1,0 +1,31 @@
+"""Errors that operations raise, and errors about operations."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from sliceworks.protocol.errors import InvalidError, SliceworksError
+
+
+class FatalSliceError(Exception):
+    """Raise it in an operation when trying the slice again is useless: the slice ends in `error` at once."""
+
+
+class UnknownOperationError(InvalidError):
+    """No operation has this name; `nearest` are the most similar names that exist, best first."""
+
+    def __init__(self, name: str, nearest: tuple[str, ...] = ()) -> None:
+        hint = f"; did you mean {' or '.join(nearest)}?" if nearest else ""
+        super().__init__(f"Unable to find module for operation: {name}{hint}")
+        self.name = name
+        self.nearest = nearest
+
+
+class SlicerError(SliceworksError):
+    """A slicer cannot be started, or made something that is no slice request; names the slicer."""
+
+    code: ClassVar[str] = "internal"
+
+
+class ShutdownError(ExceptionGroup[Exception]):
+    """Operations failed while they were flushed or shut down; holds one error for each."""

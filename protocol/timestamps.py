@@ -1,0 +1,11 @@
+"""Moments as documents carry them: ISO 8601, UTC, milliseconds, `Z`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def iso_from_ms(wall_ms: int) -> str:
+    """`2026-11-21T21:13:26.659Z` for milliseconds since the epoch."""
+    seconds, milliseconds = divmod(wall_ms, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03}Z"

@@ -1,0 +1,26 @@
+"""A proof shows that one knows a secret, in one role and for one nonce only."""
+
+from __future__ import annotations
+
+from sliceworks.protocol.proof import new_nonce, new_secret, proof_of, proves
+
+
+def test_a_proof_holds_for_its_secret_role_and_nonce_only() -> None:
+    secret, nonce = new_secret(), new_nonce()
+    proof = proof_of(secret, "daemon", nonce)
+    assert proves(proof, secret, "daemon", nonce)
+    assert not proves(proof, secret, "controller", nonce)
+    assert not proves(proof, secret, "daemon", new_nonce())
+    assert not proves(proof, new_secret(), "daemon", nonce)
+    assert not proves(b"", secret, "daemon", nonce)
+
+
+def test_a_proof_is_the_same_in_every_version() -> None:
+    proof = proof_of(bytes(32), "controller", bytes(16))
+    assert proof.hex() == "edb5a1dcdc51e5e3c40f0faacfc7450dee3ec3a42cc5af68a23e86b29fcb81f0"
+
+
+def test_secrets_and_nonces_do_not_repeat() -> None:
+    assert len({new_secret() for _ in range(100)}) == 100
+    assert len({new_nonce() for _ in range(100)}) == 100
+    assert len(new_secret()) == 32
