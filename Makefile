@@ -2,7 +2,8 @@
 
 SHELL := /bin/sh
 PY := .venv/bin/python
-INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt
+INSTALL := $(PY) -m pip install -qq --disable-pip-version-check --no-input -c constraints.txt
+PACKAGES := sliceworks.protocol sliceworks.operations sliceworks.master sliceworks.worker sliceworks.cli tools benchmarks tests
 ARGS ?=
 
 # Settings of the caller's own Python must not reach into the environment.
@@ -29,7 +30,7 @@ test: .venv/.dev ## run the tests (ARGS="tests/cli -k run" for some)
 lint: .venv/.dev ## format, lint, types, layers, sizes, generated pages: all but the tests
 	@$(PY) -m ruff format --check --quiet . || { $(PY) -m ruff format --diff .; exit 1; }
 	@$(PY) -m ruff check --quiet .
-	@$(PY) -m mypy
+	@$(PY) -m mypy $(addprefix -p ,$(PACKAGES))
 	@.venv/bin/lint-imports --no-logo
 	@$(PY) -m tools.sizes
 	@$(PY) -m tools.banned_calls

@@ -1,8 +1,8 @@
 """Which node runs how many workers of which execution.  Pure; called anew whenever anything changes.
 
-What always holds: a node never gets more than its slots; what runs stays where it is while it is wanted; an execution
-without a worker gets its first before another one gets its second; then the older execution is served first.  Workers of
-one execution spread evenly.
+What always holds: a node never gets more than its slots; what runs stays where it is while it is wanted; an
+execution without a worker gets its first before another one gets its second; then the older execution is
+served first.  Workers of one execution spread evenly.
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ class _Allocation:
 
     def grow(self, demand: Demand, count: int) -> None:
         """Place up to `count` more, each where the execution has fewest, then where most is free."""
-        heap = [self._rank(demand, room.node_id) for room in self._rooms.values() if room.access is Access.OPEN]
+        heap = [
+            self._rank(demand, room.node_id) for room in self._rooms.values() if room.access is Access.OPEN
+        ]
         heapq.heapify(heap)
         while count > 0 and heap:
             node_id = heapq.heappop(heap)[2]
@@ -101,7 +103,9 @@ class _Allocation:
         """Take away what is not wanted any more, from where there is most; silent nodes keep theirs longest."""
         placed = self._placed[demand.ex_id]
         while sum(placed.values()) > demand.wanted:
-            node_id = max(placed, key=lambda node: (placed[node] > 0 and self._is_open(node), placed[node], node))
+            node_id = max(
+                placed, key=lambda node: (placed[node] > 0 and self._is_open(node), placed[node], node)
+            )
             placed[node_id] -= 1
             self._left[node_id] += 1
             if placed[node_id] >= self._running(demand, node_id):

@@ -1,7 +1,7 @@
 """What each operation costs: slices, time, records in and out, and the memory of the worker.
 
-Only operations that returned are counted.  Memory is that of the whole process, looked up at most ten times a second,
-so that a measured slice costs well under a microsecond more for each operation.
+Only operations that returned are counted.  Memory is that of the whole process, looked up at most ten times
+a second, so that a measured slice costs well under a microsecond more for each operation.
 """
 
 from __future__ import annotations

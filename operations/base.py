@@ -1,7 +1,7 @@
-"""What all operations have in common: their options, the job they belong to, a log, and the hooks of a worker.
+"""What all operations have in common: their options, the job they belong to, a log, the hooks of a worker.
 
-Every method may be `def` or `async def`.  Which of the two it is, and which hooks are overridden at all, is looked up
-once, when a worker starts.
+Every method may be `def` or `async def`.  Which of the two it is, and which hooks are overridden at all, is
+looked up once, when a worker starts.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Operation:
     """The schema of the options; declare it as a nested class."""
 
     op_config: Any
-    """The options, checked: an instance of `Options`.  Annotate it again (`op_config: Options`) to have it typed."""
+    """The options, checked: an instance of `Options`; annotate it (`op_config: Options`) to have it typed."""
     execution_config: ExecutionSpec
     """The job as it runs, with all defaults."""
     logger: FilteringBoundLogger
@@ -55,16 +55,17 @@ class Operation:
         self.operation_spec = setup.spec
 
     def shutdown(self) -> Maybe:
-        """Give back what `initialize` took; called once, also after failures, but not when the process is killed."""
+        """Give back what `initialize` took; called once, but never if the process is killed."""
         return None
 
 
 class WorkerOperation(Operation):
     """Base of what runs in workers.  Hooks that are not overridden are never called, so they cost nothing.
 
-    For each try of a slice: `on_slice_initialized`, `on_slice_retry` if an earlier try failed, `on_slice_started`, the
-    operations, `on_slice_finalizing`, then `on_slice_finished` or `on_slice_failed`.  An error in a hook before the last
-    two fails the try; in those it is logged only, for the outcome is known by then.
+    For each try of a slice: `on_slice_initialized`, `on_slice_retry` if an earlier try failed,
+    `on_slice_started`, the operations, `on_slice_finalizing`, then `on_slice_finished` or
+    `on_slice_failed`.  An error in a hook before the last two fails the try; in those it is logged only,
+    for the outcome is known by then.
     """
 
     keeps_batches: ClassVar[bool] = False
@@ -128,7 +129,7 @@ class WorkerOperation(Operation):
         return None
 
     def on_flush_start(self) -> Maybe:
-        """The worker is about to end: the processors run once more, with no records, to give what they held back."""
+        """The worker ends: the processors run once more, with no records, to give what they held back."""
         return None
 
     def on_flush_end(self) -> Maybe:

@@ -1,8 +1,8 @@
 """One slice through the operations of a job, in a worker.
 
-A chain makes one try of a slice and says how it ended; whether there is another try is the controller's decision.  An
-error of the author's code never gets out of `run`.  `marker[0]` is the place of the running operation + 1, and 0 when
-none runs: a page of shared memory there tells a daemon where its worker died.
+A chain makes one try of a slice and says how it ended; whether there is another try is the controller's
+decision.  An error of the author's code never gets out of `run`.  `marker[0]` is the place of the running
+operation + 1, and 0 when none runs: a page of shared memory there tells a daemon where its worker died.
 """
 
 from __future__ import annotations
@@ -72,12 +72,16 @@ class Chain:
 
     @classmethod
     async def open(
-        cls, execution: ExecutionSpec, *, context: OperationContext, marker: MutableSequence[int] | None = None
+        cls,
+        execution: ExecutionSpec,
+        *,
+        context: OperationContext,
+        marker: MutableSequence[int] | None = None,
     ) -> Chain:
         """Make the operations and initialize them, in order.
 
-        Raises what the author's code raises, with a note that names the operation; those that were initialized before
-        it are shut down.
+        Raises what the author's code raises, with a note that names the operation; those that were
+        initialized before it are shut down.
         """
         operations = make_worker_operations(execution, context)
         started: list[WorkerOperation] = []
@@ -104,7 +108,9 @@ class Chain:
             if _is_cancelled():
                 marker[0] = 0
                 raise
-            outcome = await self._failed(task, error)  # the author's code awaited something that was cancelled
+            outcome = await self._failed(
+                task, error
+            )  # the author's code awaited something that was cancelled
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the author's code: an outcome, never a crash
             outcome = await self._failed(task, error)
         else:

@@ -1,8 +1,8 @@
 """Option schemas: what an operation can be told in a job.
 
-An operation declares its options as a nested `class Options(OperationOptions)` with annotated fields.  They are checked
-when a job is submitted and again when a worker starts, so an operation that runs can trust them.  An operation
-without a schema takes any options.
+An operation declares its options as a nested `class Options(OperationOptions)` with annotated fields.  They
+are checked when a job is submitted and again when a worker starts, so an operation that runs can trust
+them.  An operation without a schema takes any options.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class OperationOptions(BaseModel):
     def check(self, job: Mapping[str, Any]) -> Iterable[Fault]:
         """Faults that the types of fields cannot express, found when a job is submitted.
 
-        Each `Fault` has the option's name as its path.  `job` is the document as posted: other faults in it may not
-        be found yet.  Runs where jobs are checked, not in workers; it may look at files.
+        Each `Fault` has the option's name as its path.  `job` is the document as posted: other faults in it
+        may not be found yet.  Runs where jobs are checked, not in workers; it may look at files.
         """
         del job
         return ()

@@ -1,7 +1,7 @@
 """Base classes of processors: one for whole batches, three for single records.
 
-A record that makes `map`, `for_each` or `filter` raise is dealt with as the operation's `_dead_letter_action` says; the
-others go on.  What a whole-batch processor raises fails the slice.
+A record that makes `map`, `for_each` or `filter` raise is dealt with as the operation's
+`_dead_letter_action` says; the others go on.  What a whole-batch processor raises fails the slice.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from sliceworks.operations.base import Maybe, Operation, WorkerOperation
 from sliceworks.operations.record import Records
 
 Recovery: TypeAlias = list[dict[str, Any]]
-"""`{"slicer_id": 0, "last_slice": <its last request>}` for each slicer that had made slices, with `checkpoint` if it
-had given one."""
+"""`{"slicer_id": 0, "last_slice": <its last request>}` for each slicer that had made slices, with
+`checkpoint` if it had given one."""
 
 
 class _SlicerBase(Operation):
@@ -40,7 +40,8 @@ class Slicer(_SlicerBase):
     def slice(self) -> Any:
         """A request, a list of requests, or None when there are no more.
 
-        In a persistent job None means nothing now: it is asked again later.  An empty list means that in any job.
+        In a persistent job None means nothing now: it is asked again later.  An empty list means that in
+        any job.
         """
         raise NotImplementedError
 
@@ -55,8 +56,8 @@ class ParallelSlicer(_SlicerBase):
     def new_slicer(self, *args: Any, **kwargs: Any) -> Any:
         """Called once for each slicer, with its number from 0 if it takes an argument.
 
-        Returns a function, or an object with `slice()`: each call of it answers as `Slicer.slice` does.  None stands
-        for a slicer that has nothing to do.
+        Returns a function, or an object with `slice()`: each call of it answers as `Slicer.slice` does.
+        None stands for a slicer that has nothing to do.
         """
         raise NotImplementedError
 
@@ -65,5 +66,5 @@ class Fetcher(WorkerOperation):
     """Turns requests into records."""
 
     def fetch(self, request: Any) -> Records | Awaitable[Records]:
-        """The records that `request` stands for, as a list; the same request may be fetched more than once."""
+        """The records that `request` stands for, as a list; a request may be fetched more than once."""
         raise NotImplementedError

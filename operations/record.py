@@ -1,9 +1,9 @@
 """Records and their metadata.
 
-A record is a dict; a batch is a list of records.  Metadata (where a record came from, for instance) would cost more than
-most records if each carried its own, so a reader may return a `RecordBatch`: plain dicts, and one source for the metadata
-of them all.  Built-in operations keep such a batch as it is; any other operation gets it as a list of `DataEntity`,
-each of which makes its metadata when it is first asked for.
+A record is a dict; a batch is a list of records.  Metadata (where a record came from, for instance) would
+cost more than most records if each carried its own, so a reader may return a `RecordBatch`: plain dicts,
+and one source for the metadata of them all.  Built-in operations keep such a batch as it is; any other
+operation gets it as a list of `DataEntity`, each of which makes its metadata when it is first asked for.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ class DataEntity(dict[str, Any]):
     _source: MetadataSource | None
     _place: int
 
-    def __init__(self, data: Mapping[str, Any] | None = None, metadata: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, data: Mapping[str, Any] | None = None, metadata: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(data or {})
         self._metadata = dict(metadata or {})
         self._source = None

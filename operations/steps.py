@@ -1,7 +1,7 @@
 """One operation of the chain as one call: records in, records out.
 
-What can be known before the first slice is decided here, once: whether the call must be awaited, and whether the
-operation can take a `RecordBatch`.
+What can be known before the first slice is decided here, once: whether the call must be awaited, and
+whether the operation can take a `RecordBatch`.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ class AsyncPipe(Generic[M]):
         loop = asyncio.get_running_loop()
         protocol = _Frames(decoder, on_message, on_closed)
         transport, _ = await loop.create_unix_connection(lambda: protocol, sock=sock)
-        transport.resume_reading()
+        loop.call_soon(protocol.start)
         return cls(transport, protocol)
 
     def send(self, message: Struct) -> None:
@@ -135,14 +135,27 @@ class _Frames(asyncio.Protocol, Generic[M]):
         self._waiting_bytes = 0
         self._needed_bytes = 0
         self._transport: asyncio.Transport | None = None
+        self._started = False
+        self._lost = False
+        self._error: Exception | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Hold the stream until `AsyncPipe.open` has handed the pipe to its owner."""
+        """Called before `AsyncPipe.open` has returned, as `data_received` may be."""
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.pause_reading()
+
+    def start(self) -> None:
+        """The owner has its pipe: deliver what came before."""
+        self._started = True
+        early, self._chunks = b"".join(self._chunks), []
+        self.data_received(early)
+        if self._lost:
+            self.connection_lost(self._error)
 
     def data_received(self, data: bytes) -> None:
         """Deliver every whole frame; keep the rest."""
+        if not self._started:
+            self._chunks.append(data)
+            return
         if self._waiting_bytes:
             self._chunks.append(data)
             self._waiting_bytes += len(data)
@@ -187,6 +200,9 @@ class _Frames(asyncio.Protocol, Generic[M]):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the owner, once, why."""
+        if not self._started:
+            self._lost, self._error = True, exc
+            return
         reason = self._reason or (f"{exc}" if exc else "")
         if not reason and not self.closing:
             reason = _cut_off(self._waiting_bytes)

@@ -59,8 +59,8 @@ def test_sliceworks_is_a_namespace_package() -> None:
 @pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"])
 def test_each_path_that_a_page_names_exists(page: str) -> None:
     named = PATH_IN_TEXT.findall((ROOT / page).read_text())
-    missing = [name for name in named if not (ROOT / name).exists() and not is_made_later(name)]
-    assert not missing
+    ours = [name for name in named if (ROOT / name.partition("/")[0]).exists() and not is_made_later(name)]
+    assert [name for name in ours if not (ROOT / name).exists()] == []
 
 
 def test_architecture_stays_short() -> None:

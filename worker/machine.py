@@ -175,7 +175,7 @@ class PoolMachine:
         if in_hand:
             del worker.given[in_hand]
             self._end_in_hand(worker, in_hand, event)
-        pass
+        self._results.add_returned(worker.given, worker.worker_id)
 
     def _end_in_hand(self, worker: Worker, lease: Lease, event: WorkerExited) -> None:
         kind, detail = ResultKind.RETURNED, None

@@ -1,7 +1,8 @@
 """The life of an execution's controller: birth, hello, reports, outcome, death, successor.
 
-What always holds: a successor is ordered only after its generation is durable and after the predecessor is known to be dead;
-an outcome that the controller recorded is applied, whoever of both dies in between; a crash loop ends.
+What always holds: a successor is ordered only after its generation is durable and after the predecessor is
+known to be dead; an outcome that the controller recorded is applied, whoever of both dies in between; a crash
+loop ends.
 """
 
 from __future__ import annotations
@@ -35,7 +36,12 @@ from sliceworks.protocol.states import INIT_STATUSES, ExecutionStatus
 S = ExecutionStatus
 
 FIRST_REST_MS: Final = 500
-_BY_OUTCOME: Final = {"completed": S.COMPLETED, "failed": S.FAILED, "terminated": S.TERMINATED, "stopped": S.STOPPED}
+_BY_OUTCOME: Final = {
+    "completed": S.COMPLETED,
+    "failed": S.FAILED,
+    "terminated": S.TERMINATED,
+    "stopped": S.STOPPED,
+}
 _PROCESSLESS: Final = NotStarted | Raising | Inspecting | Resting | Gone
 
 
@@ -141,6 +147,7 @@ def exited(core: Core, event: ev.ControllerExited) -> None:
 def inspect(core: Core, execution: Execution, how: str) -> None:
     """Read what a dead controller left; `how` is "" if its death was no crash."""
     core.note("controller_gone", ex_id=execution.row.ex_id, generation=execution.row.generation, how=how)
+    count_totals(core, execution)
     execution.controller = Inspecting(how)
     execution.report = None
     core.emit(ef.InspectStore(execution.row.ex_id, execution.row.generation))
@@ -163,7 +170,9 @@ def conclude(core: Core, execution: Execution, outcome: ControllerOutcome) -> No
     if execution.row.fate.outcome or execution.is_terminal:
         return
     _take_report(core, execution, outcome.report)
-    core.change(execution, fate=replace(execution.row.fate, outcome=outcome.status), **_figures(outcome.report))
+    core.change(
+        execution, fate=replace(execution.row.fate, outcome=outcome.status), **_figures(outcome.report)
+    )
     count_totals(core, execution)
     status, failure = _final_status(execution, outcome)
     if failure:
@@ -222,12 +231,15 @@ def _final_status(execution: Execution, outcome: ControllerOutcome) -> tuple[Exe
     if status is S.STOPPED and row.wishes.stopping:
         return status, ""
     if status is None or status is S.STOPPED:
-        return S.TERMINATED, f'its controller ended with outcome "{outcome.status}" without being asked to stop'
+        return (
+            S.TERMINATED,
+            f'its controller ended with outcome "{outcome.status}" without being asked to stop',
+        )
     return status, outcome.failure
 
 
 def _replace(core: Core, execution: Execution, how: str, counts: SliceCounts) -> None:
-    """Start a successor, later and later while crashes bring no progress; too many of those end the execution."""
+    """Start a successor, later and later while there is no progress; too many such crashes end it all."""
     if execution.row.status not in INIT_STATUSES | {S.STOPPING}:
         core.set_status(execution, S.RECOVERING)
     if not how:
@@ -258,8 +270,8 @@ def _count_crash(core: Core, execution: Execution, counts: SliceCounts) -> None:
 def _give_up(core: Core, execution: Execution, how: str) -> None:
     minutes = core.limits.crash_window_ms // 60_000
     failure = (
-        f"the execution controller of {execution.row.ex_id} crashed {core.limits.crashes} times within {minutes} minutes "
-        f"without any progress, the last time: {how}; its slices are kept, see the log of the master for its output"
+        f"the execution controller of {execution.row.ex_id} crashed {core.limits.crashes} times within "
+        f"{minutes} minutes without any progress, the last time: {how}; its slices are kept, its log says more"
     )
     core.change(execution, failure=failure, has_errors=True)
     if execution.row.status is S.SCHEDULING:

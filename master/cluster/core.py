@@ -1,7 +1,8 @@
 """The data of the cluster machine, and the few ways in which everything changes it.
 
-Decisions (verbs, controllers, nodes, placement) are functions over this core: they replace rows, mark what they touched, and
-append effects.  `flush` turns every replaced row into one Save; what was asked to wait for it comes out of its Saved.
+Decisions (verbs, controllers, nodes, placement) are functions over this core: they replace rows, mark what
+they touched, and append effects.  `flush` turns every replaced row into one Save; what was asked to wait for
+it comes out of its Saved.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Core:
         self._rows: dict[int, list[tuple[Execution, ExecutionRow]]] = {}  # by Save in flight
         self._waiting: dict[int, list[ef.Effect]] = {}
 
-    # --- executions and nodes ---------------------------------------------------------------------------------------
+    # --- executions and nodes -----------------------------------------------------------------------------
 
     def admit(self, execution: Execution) -> None:
         """Keep an execution from now on; one that is not stored yet is, with the next flush."""
@@ -81,6 +82,7 @@ class Core:
         for node_id in execution.row.placement:
             if node_id in self.nodes:
                 self.nodes[node_id].guests.discard(ex_id)
+                self.touched_nodes[node_id] = None
         self.timers.set((EXECUTION, ex_id), None)
         self._dirty.pop(ex_id, None)
         self.touched.pop(ex_id, None)
@@ -117,6 +119,7 @@ class Core:
                 node.guests.add(ex_id)
             else:
                 node.guests.discard(ex_id)
+                self.touched_nodes[node_id] = None
             if placement.get(node_id, 0) or node_id not in placement:
                 node.empty_since.pop(ex_id, None)
         self.change(execution, placement=dict(placement))
@@ -134,7 +137,7 @@ class Core:
         """The secret of one life of a controller; nobody without the cluster's key can compute it."""
         return hmac.digest(self.key, f"{ex_id}:{generation}".encode(), hashlib.sha256)
 
-    # --- effects ----------------------------------------------------------------------------------------------------
+    # --- effects ------------------------------------------------------------------------------------------
 
     def emit(self, effect: ef.Effect) -> None:
         """Carry this out; it depends on nothing that is not durable."""
@@ -162,7 +165,7 @@ class Core:
             self.totals = totals
             self._changes.append(SaveTotals(totals))
 
-    # --- saving -----------------------------------------------------------------------------------------------------
+    # --- saving -------------------------------------------------------------------------------------------
 
     def flush(self) -> None:
         """Turn what was changed into Saves: what is new goes alone, because the store may refuse it."""
@@ -184,7 +187,9 @@ class Core:
         """Let go what waited for this Save, and all before it."""
         for save in range(self._durable + 1, number + 1):
             for execution, row in self._rows.pop(save, ()):
-                self.touch_nodes({**(execution.durable.placement if execution.durable else {}), **row.placement})
+                self.touch_nodes(
+                    {**(execution.durable.placement if execution.durable else {}), **row.placement}
+                )
                 execution.durable = row
                 if self.executions.get(row.ex_id) is execution:
                     self.touch(execution)

@@ -1,6 +1,7 @@
 """What the cluster machine wants done.
 
-`Save` comes first; whatever depends on it comes out of its `Saved`.  Nothing else waits: effects are carried out in order.
+`Save` comes first; whatever depends on it comes out of its `Saved`.  Nothing else waits: effects are carried
+out in order.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class Save:
     changes: tuple[Change, ...]
 
 
-# --- answers -------------------------------------------------------------------------------------------------------
+# --- answers ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +58,15 @@ class Reject:
     error: SliceworksError
 
 
-# --- controllers ---------------------------------------------------------------------------------------------------
+# --- controllers ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class SpawnController:
-    """Start the controller, then say ControllerSpawned, later ControllerExited (that alone if it cannot be started)."""
+    """Start the controller, then say ControllerSpawned.
+
+    Later ControllerExited (that alone if it cannot be started).
+    """
 
     ex_id: str
     job_id: str
@@ -105,7 +109,7 @@ class SendController:
     message: Wishes | OutcomeApplied | SaveAndEnd
 
 
-# --- nodes ---------------------------------------------------------------------------------------------------------
+# --- nodes ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """What can happen to the cluster.
 
-`request` numbers belong to the asker: an answer carries the number back.  A `session` is one websocket; frames of a session
-that was replaced change nothing.
+`request` numbers belong to the asker: an answer carries the number back.  A `session` is one websocket;
+frames of a session that was replaced change nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 from sliceworks.master.store.records import JobRecord, NodeRecord, StoredExecution, Totals
@@ -22,7 +22,7 @@ class Now(NamedTuple):
     wall_ms: int
 
 
-# --- the store -----------------------------------------------------------------------------------------------------
+# --- the store --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Restored:
     executions: tuple[StoredExecution, ...]
     alive: frozenset[str]  # ex_ids
     nodes: tuple[NodeRecord, ...] = ()
-    totals: Totals = Totals()
+    totals: Totals = field(default_factory=Totals)
     key: bytes = b""
 
 
@@ -51,12 +51,15 @@ class SaveRefused:
     error: SliceworksError
 
 
-# --- clients -------------------------------------------------------------------------------------------------------
+# --- clients ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class StartRequested:
-    """Run a job: make an execution of it.  `job` is set when the job itself is new; without `ex_id` it is only stored."""
+    """Run a job: make an execution of it.  `job` is set when the job itself is new.
+
+    Without `ex_id` it is only stored.
+    """
 
     request: int
     job_id: str
@@ -127,7 +130,7 @@ class WorkersRequested:
     change: WorkersChange
 
 
-# --- controllers ---------------------------------------------------------------------------------------------------
+# --- controllers ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +207,7 @@ class StoreInspected:
     counts: SliceCounts
 
 
-# --- nodes ---------------------------------------------------------------------------------------------------------
+# --- nodes ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +235,7 @@ class NodeDetached:
     session: int
 
 
-# --- time and the daemon itself ------------------------------------------------------------------------------------
+# --- time and the daemon itself ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,4 +277,3 @@ Event: TypeAlias = (
     | Stalled
     | Closing
 )
-

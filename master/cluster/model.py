@@ -1,7 +1,8 @@
 """What the cluster machine keeps in memory: executions that live or leave something behind, and nodes.
 
-The state of a controller is a sum type: each state carries exactly what is valid in it.  What must survive the master is in
-`Execution.row`, a value that is replaced, never changed; `Execution.durable` is the newest one that the store has.
+The state of a controller is a sum type: each state carries exactly what is valid in it.  What must survive
+the master is in `Execution.row`, a value that is replaced, never changed; `Execution.durable` is the newest
+one that the store has.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Limits:
     hostname: str = "127.0.0.1"  # how nodes reach controllers
 
 
-# --- controllers ---------------------------------------------------------------------------------------------------
+# --- controllers ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ Controller: TypeAlias = (
 )
 
 
-# --- executions ----------------------------------------------------------------------------------------------------
+# --- executions -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,7 @@ class Execution:
         return not (self.is_terminal or self.row.wishes.stopping or fate.outcome or fate.verdict)
 
 
-# --- nodes ---------------------------------------------------------------------------------------------------------
+# --- nodes ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

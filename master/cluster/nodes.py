@@ -72,7 +72,10 @@ def settle(core: Core, node: Node) -> None:
 
 
 def _forget(core: Core, node: Node) -> None:
-    """Nothing is known to be on it any more, and it is gone; with guests it goes when the last of them has left."""
+    """Nothing is known to be on it any more, and it is gone.
+
+    With guests it goes when the last of them has left.
+    """
     node_id = node.record.node_id
     if node.guests:
         return

@@ -1,12 +1,14 @@
 """Where workers are to be: the allocation over nodes, and what each node is told of it.
 
-A node keeps its place in an execution's placement, with 0 workers wanted, until it is known that no worker is left there:
-that is how `stopped` knows when nothing runs any more, also after a restart of the master.
+A node keeps its place in an execution's placement, with 0 workers wanted, until it is known that no worker is
+left there: that is how `stopped` knows when nothing runs any more, also after a restart of the master.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+
+from msgspec import structs
 
 from sliceworks.master.cluster import effects as ef
 from sliceworks.master.cluster.core import Core
@@ -23,7 +25,10 @@ def rebalance(core: Core) -> None:
     """Place what every execution wants on what every node has."""
     core.rebalance = False
     wanting = [execution for execution in core.executions.values() if execution.wants_workers]
-    placed = place([_demand(core, execution) for execution in wanting], [_room(core, node) for node in core.nodes.values()])
+    placed = place(
+        [_demand(core, execution) for execution in wanting],
+        [_room(core, node) for node in core.nodes.values()],
+    )
     for execution in wanting:
         shares = placed[execution.row.ex_id]
         core.set_placement(execution, {**dict.fromkeys(execution.row.placement, 0), **shares})
@@ -66,7 +71,9 @@ def confirm_ends(core: Core, node: Node) -> None:
 
 def leave(core: Core, execution: Execution, node_id: str) -> None:
     """Nothing of the execution is left on the node."""
-    core.set_placement(execution, {name: count for name, count in execution.row.placement.items() if name != node_id})
+    core.set_placement(
+        execution, {name: count for name, count in execution.row.placement.items() if name != node_id}
+    )
 
 
 def expire_silent(core: Core, execution: Execution) -> int | None:
@@ -96,8 +103,33 @@ def grace_is_over(core: Core, execution: Execution) -> bool:
     return execution.stop_at_ms is not None and core.now.monotonic_ms >= execution.stop_at_ms
 
 
+def start_verdict(core: Core, execution: Execution) -> None:
+    """Fail an execution whose workers start on no node at all; its controller is told to stop, and ends."""
+    if not execution.barred or not execution.wants_workers:
+        return
+    usable = [node for node in core.nodes.values() if _can_serve(node)]
+    if not usable or any(
+        node.record.node_id not in execution.barred or running_on(execution, node) for node in usable
+    ):
+        return
+    error = next(iter(execution.barred.values()))
+    verdict = f"workers of execution {execution.row.ex_id} do not start on any node: {error}"
+    core.change(
+        execution,
+        fate=replace(execution.row.fate, verdict=verdict),
+        failure=verdict,
+        has_errors=True,
+        wishes=structs.replace(execution.row.wishes, stopping=True, grace_ms=0),
+    )
+    execution.stop_at_ms = core.now.monotonic_ms
+    if execution.row.status is not ExecutionStatus.STOPPING:
+        core.set_status(execution, ExecutionStatus.FAILING)
+
+
 def _demand(core: Core, execution: Execution) -> Demand:
-    limits = {name: running_on(execution, core.nodes[name]) for name in execution.barred if name in core.nodes}
+    limits = {
+        name: running_on(execution, core.nodes[name]) for name in execution.barred if name in core.nodes
+    }
     return Demand(execution.row.ex_id, execution.row.wishes.workers, execution.row.placement, limits)
 
 
@@ -111,11 +143,11 @@ def _room(core: Core, node: Node) -> Room:
             taken += max(execution.row.placement.get(node.record.node_id, 0), node.workers_of(ex_id))
     for worker in node.state.workers if node.state else ():
         host = core.executions.get(worker.ex_id)
-        wanted = host is not None and host.wants_workers
-        if wanted and worker.state != _ENDING:
-            running[worker.ex_id] = running.get(worker.ex_id, 0) + 1
-        elif wanted or worker.ex_id not in node.guests:
+        if host is None or worker.ex_id not in node.guests:
             taken += 1
+        elif host.wants_workers:
+            taken += worker.state == _ENDING
+            running[worker.ex_id] = running.get(worker.ex_id, 0) + (worker.state != _ENDING)
     return Room(node.record.node_id, node.record.slots, _access(node), taken, running)
 
 
@@ -169,8 +201,9 @@ def _assignment(core: Core, execution: Execution, node_id: str) -> Assignment | 
 def _silent_end_ms(core: Core, execution: Execution, since_ms: int) -> int:
     """When a daemon that is silent since then has ended its workers.
 
-    It ends them when it has reached neither master nor controller for the timeout; a controller that is gone is reached
-    by nobody, and one that lives on the master's host is not reached for long by who does not reach the master.
+    It ends them when it has reached neither master nor controller for the timeout; a controller that is gone
+    is reached by nobody, and one that lives on the master's host is not reached for long by who does not
+    reach the master.
     """
     limits = core.limits
     latest_ms = since_ms + 2 * limits.disconnect_ms + limits.margin_ms
@@ -180,30 +213,6 @@ def _silent_end_ms(core: Core, execution: Execution, since_ms: int) -> int:
         case NotStarted():
             return since_ms + limits.disconnect_ms + limits.margin_ms
     return latest_ms
-
-
-def start_verdict(core: Core, execution: Execution) -> None:
-    """Fail an execution whose workers start on no node at all; its controller is told to stop, and ends."""
-    if not execution.barred or not execution.wants_workers:
-        return
-    usable = [node for node in core.nodes.values() if _can_serve(node)]
-    if not usable or any(
-        node.record.node_id not in execution.barred or running_on(execution, node) for node in usable
-    ):
-        return
-    error = next(iter(execution.barred.values()))
-    verdict = f"workers of execution {execution.row.ex_id} do not start on any node: {error}"
-    wishes = execution.row.wishes
-    core.change(
-        execution,
-        fate=replace(execution.row.fate, verdict=verdict),
-        failure=verdict,
-        has_errors=True,
-        wishes=type(wishes)(wishes.workers, wishes.paused, stopping=True, grace_ms=0, log_level=wishes.log_level),
-    )
-    execution.stop_at_ms = core.now.monotonic_ms
-    if execution.row.status is not ExecutionStatus.STOPPING:
-        core.set_status(execution, ExecutionStatus.FAILING)
 
 
 def _can_serve(node: Node) -> bool:

@@ -1,7 +1,7 @@
 """Which status an execution has, and what it says it waits for.
 
-A status follows from what is wanted and what the controller reports, in that order: a report that was sent before the
-controller heard of a wish never takes the wish back.
+A status follows from what is wanted and what the controller reports, in that order: a report that was sent
+before the controller heard of a wish never takes the wish back.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def _without_phase(status: ExecutionStatus) -> ExecutionStatus:
 
 
 def _slots_reason(core: Core, execution: Execution) -> str:
-    connected = [node for node in core.nodes.values() if isinstance(node.link, Connected) and not node.is_draining]
+    connected = [
+        node for node in core.nodes.values() if isinstance(node.link, Connected) and not node.is_draining
+    ]
     slots = sum(node.record.slots for node in connected)
     if execution.barred:
         return _barred_reason(execution)
@@ -87,7 +89,9 @@ def _stop_reason(core: Core, execution: Execution) -> str:
     if not execution.row.fate.outcome:
         return ""
     if not isinstance(execution.controller, Gone | NotStarted):
-        return "waiting for its execution controller to end" if isinstance(execution.controller, Leaving) else ""
+        return (
+            "waiting for its execution controller to end" if isinstance(execution.controller, Leaving) else ""
+        )
     silent = [node_id for node_id in execution.row.placement if not _is_connected(core, node_id)]
     if silent:
         return f"waiting for silent nodes, which may still have its workers: {', '.join(sorted(silent))}"
@@ -100,7 +104,9 @@ def _worker_reason(core: Core, execution: Execution) -> str:
         lost = [node_id for node_id in execution.row.placement if _is_lost(core, node_id)]
         if lost:
             return f"silent nodes have some of its workers: {', '.join(sorted(lost))}"
-        return execution.report.reason if execution.report and isinstance(execution.controller, Attached) else ""
+        return (
+            execution.report.reason if execution.report and isinstance(execution.controller, Attached) else ""
+        )
     if execution.barred:
         return _barred_reason(execution)
     return f"{placed} of {wanted} workers have a slot, the others wait for a free one"

@@ -1,7 +1,7 @@
 """The cluster's sums: what each execution did beyond what is counted of it already.
 
-A report is cumulative over all lives of its controller, so that counting the difference, and saving it together with what was
-counted, neither loses nor repeats anything whoever crashes.
+A report is cumulative over all lives of its controller, so that counting the difference, and saving it
+together with what was counted, neither loses nor repeats anything whoever crashes.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ def _difference(new: Statistics, counted: Statistics) -> Totals:
 
 
 def _highest(new: Statistics, counted: Statistics) -> Statistics:
-    return structs.replace(counted, **{name: max(getattr(new, name), getattr(counted, name)) for name in _FIELDS})
+    return structs.replace(
+        counted, **{name: max(getattr(new, name), getattr(counted, name)) for name in _FIELDS}
+    )
 
 
 def _sum(items: Iterable[Totals]) -> Totals:

@@ -1,7 +1,7 @@
 """What clients ask for: start, stop, pause, resume, workers.
 
-A verb writes what is wanted and answers when that is durable; the rest of the cluster converges on it.  So a verb can race
-any crash or restart.
+A verb writes what is wanted and answers when that is durable; the rest of the cluster converges on it.  So a
+verb can race any crash or restart.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ slices (group commit).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Final
 
 from sliceworks.master.execution.events import Effect, Send
 from sliceworks.master.execution.model import Link, Now, Slice
@@ -17,7 +18,8 @@ from sliceworks.master.store.batch import Batch, Group, Head, Row
 from sliceworks.protocol.messages import AckResults, ResultDetail, RunSlices
 from sliceworks.protocol.states import ErrorReason, ResultKind, SliceState
 
-MAX_GRANT_BYTES = 4 * 1024 * 1024
+MAX_GRANT_BYTES: Final = 4 * 1024 * 1024
+HEAD_FIELDS: Final = tuple(column.name for column in fields(Head))
 
 
 @dataclass(slots=True)
@@ -182,7 +184,7 @@ class Journal:
             group.inserts = [_insert_row(item) for item in items]
         batch = Batch(
             number=self._number,
-            head=asdict(self.head),
+            head={name: getattr(self.head, name) for name in HEAD_FIELDS},
             groups=self._groups,
             slicers=list(self._slicers.values()),
             nodes=self._nodes,

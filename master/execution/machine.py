@@ -44,6 +44,7 @@ from sliceworks.protocol.messages import (
 
 PAGE: Final = 2_000
 RECALL_PERIOD_MS: Final = 50
+_ENDING_NAMES: Final = {"stopped": "stopping", "completed": "running"}  # until the outcome is applied
 FLOOR_PERIOD_MS: Final = 1_000
 
 
@@ -274,7 +275,7 @@ class ExecutionMachine:
             head.failure = self._phase.failure
         self._journal.touch()
         self._journal.then(ev.Finish(self._phase.status, self._phase.failure))
-        return [ev.ReportNow()]
+        return []
 
     def _begin_ending(self, status: str, failure: str) -> list[ev.Effect]:
         if not isinstance(self._phase, Going):
@@ -349,7 +350,7 @@ class ExecutionMachine:
 
     def _phase_name(self) -> str:
         if not isinstance(self._phase, Going):
-            return "stopping"
+            return _ENDING_NAMES.get(self._phase.status, "failing")
         if self._wishes.paused:
             return "paused"
         if self._resumed and not self._supply.finished:

@@ -57,7 +57,7 @@ def run_slicer(sock: socket.socket, payload: bytes) -> int:
     start = unpack(payload, SlicerStart)
     execution = ExecutionSpec.model_validate_json(start.execution)
     configure_logging(level=start.log_level, style=start.log_format, ex_id=execution.ex_id, process="slicer")
-    uvloop.run(_Slicing(execution, start.recovery).run(sock))
+    uvloop.run(Slicing(execution, start.recovery).run(sock))
     return 0
 
 
@@ -128,7 +128,7 @@ class _SlicerTask:
         return True
 
 
-class _Slicing:
+class Slicing:
     """All slicers of one execution, in one loop."""
 
     def __init__(self, execution: ExecutionSpec, recovery: list[dict[str, Any]]) -> None:
@@ -137,13 +137,14 @@ class _Slicing:
         self._finished = {entry["slicer_id"] for entry in recovery if entry["finished"]}
         self._tasks: dict[int, _SlicerTask] = {}
         self._stop = asyncio.Event()
+        self._closed = asyncio.Event()
 
     async def run(self, sock: socket.socket) -> None:
         pipe: AsyncPipe[ControllerToSlicer] = await AsyncPipe.open(
             sock,
             Decoder(ControllerToSlicer),
             on_message=self._on_message,
-            on_closed=lambda _: self._stop.set(),
+            on_closed=self._on_closed,
         )
         try:
             await self._slice(pipe)
@@ -195,10 +196,15 @@ class _Slicing:
             case StopSlicing():
                 self._stop.set()
 
+    def _on_closed(self, _reason: str) -> None:
+        self._closed.set()
+        self._stop.set()
+
     async def _leave(self, pipe: AsyncPipe[ControllerToSlicer]) -> None:
         """End only when all is sent: the controller closes the pipe, or says stop."""
         await self._stop.wait()
         pipe.close()
+        await self._closed.wait()
 
 
 class _Stopped(Exception):  # noqa: N818 - not an error

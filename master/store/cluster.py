@@ -1,4 +1,4 @@
-"""The cluster store on SQLite: `cluster.db`, one writer thread with group commit, and readers that never wait for it.
+"""The cluster store on SQLite: `cluster.db`, a writer thread with group commit, readers that never wait.
 
 See `contract.py` for what each verb promises.
 """
@@ -33,7 +33,14 @@ from sliceworks.master.store.records import (
     SaveTotals,
     StoredExecution,
 )
-from sliceworks.master.store.rows import execution_columns, execution_of, job_columns, job_of, node_of, totals_of
+from sliceworks.master.store.rows import (
+    execution_columns,
+    execution_of,
+    job_columns,
+    job_of,
+    node_of,
+    totals_of,
+)
 from sliceworks.master.store.sqlite import Durability, load_queries, open_database, open_for_reading
 from sliceworks.protocol.errors import ConflictError, NotFoundError
 from sliceworks.protocol.states import ExecutionStatus
@@ -113,7 +120,9 @@ class SqliteClusterStore:
     async def jobs(self, page: Page, *, active: bool | None = None) -> list[JobRecord]:
         """See the contract."""
         values = {"active": active, "size": page.size, "offset": page.offset}
-        return [job_of(row) for row in await self._rows("jobs", values, _order_by(page, _JOB_COLUMNS, "number"))]
+        return [
+            job_of(row) for row in await self._rows("jobs", values, _order_by(page, _JOB_COLUMNS, "number"))
+        ]
 
     async def execution(self, ex_id: str) -> StoredExecution:
         """See the contract."""
@@ -123,7 +132,9 @@ class SqliteClusterStore:
             raise NotFoundError(message)
         return execution_of(found[0])
 
-    async def executions(self, page: Page, *, statuses: Sequence[ExecutionStatus] | None = None) -> list[StoredExecution]:
+    async def executions(
+        self, page: Page, *, statuses: Sequence[ExecutionStatus] | None = None
+    ) -> list[StoredExecution]:
         """See the contract."""
         wanted = None if statuses is None else orjson.dumps(statuses).decode()
         values = {"statuses": wanted, "size": page.size, "offset": page.offset}
@@ -221,5 +232,8 @@ def _add_execution(connection: sqlite3.Connection, change: AddExecution) -> None
 
 def _order_by(page: Page, columns: Mapping[str, str], last: str) -> str:
     """An ORDER BY of known columns only; `last` makes equal rows come in a fixed order."""
-    keys: Iterable[Order] = (*page.order, Order("", descending=page.order[-1].descending if page.order else True))
+    keys: Iterable[Order] = (
+        *page.order,
+        Order("", descending=page.order[-1].descending if page.order else True),
+    )
     return ", ".join(f"{columns.get(key.field, last)} {'DESC' if key.descending else 'ASC'}" for key in keys)

@@ -1,7 +1,7 @@
 """What every engine of the cluster store promises.  `tests/conformance` holds each of them to it.
 
-Verbs are one transaction each.  Writing: whatever `save` was given before is durable before what it was given after.
-Reading: sees every save whose future is done.  Nothing here blocks the loop.
+Verbs are one transaction each.  Writing: whatever `save` was given before is durable before what it was given
+after. Reading: sees every save whose future is done.  Nothing here blocks the loop.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from sliceworks.master.store.records import (
 )
 from sliceworks.protocol.states import ExecutionStatus
 
-JOB_ORDERS: Final = frozenset({"_created", "_updated", "name", "job_id", "lifecycle", "workers", "slicers", "active"})
+JOB_ORDERS: Final = frozenset(
+    {"_created", "_updated", "name", "job_id", "lifecycle", "workers", "slicers", "active"}
+)
 EXECUTION_ORDERS: Final = frozenset(
     {"_created", "_updated", "_status", "name", "job_id", "ex_id", "lifecycle", "workers", "slicers"}
 )
@@ -31,14 +33,17 @@ class ClusterStore(Protocol):
 
     @property
     def trouble(self) -> str:
-        """Why nothing can be written now; "" while all is well.  Saves wait and are repeated until they succeed."""
+        """Why nothing can be written now; "" while all is well.
+
+        Saves wait and are repeated until they succeed.
+        """
         ...
 
     def save(self, changes: Sequence[Change]) -> asyncio.Future[None]:
         """Make all changes durable, or none.
 
-        Raises (from the future) ConflictError for an AddExecution whose job has a living execution, and StoreError if
-        the store was closed before it could be written.
+        Raises (from the future) ConflictError for an AddExecution whose job has a living execution, and
+        StoreError if the store was closed before it could be written.
         """
         ...
 
@@ -58,7 +63,9 @@ class ClusterStore(Protocol):
         """One execution; NotFoundError."""
         ...
 
-    async def executions(self, page: Page, *, statuses: Sequence[ExecutionStatus] | None = None) -> list[StoredExecution]:
+    async def executions(
+        self, page: Page, *, statuses: Sequence[ExecutionStatus] | None = None
+    ) -> list[StoredExecution]:
         """Executions, of all statuses or of these."""
         ...
 

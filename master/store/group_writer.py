@@ -1,7 +1,8 @@
-"""Group commit: one thread owns the writing connection, and commits together whatever has queued up meanwhile.
+"""Group commit: one thread owns the writing connection and commits together whatever has queued up.
 
-Order is kept, and each piece of work is all or nothing.  A store that cannot be written (disk full, I/O error) is tried
-again with a growing delay until it can, or until the writer is closed; `trouble` says why in the meantime.
+Order is kept, and each piece of work is all or nothing.  A store that cannot be written (disk full, I/O
+error) is tried again with a growing delay until it can, or until the writer is closed; `trouble` says why in
+the meantime.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ class _Job(Generic[W]):
 class GroupWriter(Generic[W]):
     """Applies work to the database in groups; made inside a running loop, which the futures belong to."""
 
-    def __init__(self, connection: sqlite3.Connection, apply: Callable[[sqlite3.Connection, W], None]) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, apply: Callable[[sqlite3.Connection, W], None]
+    ) -> None:
         self.trouble = ""
         self._connection = connection
         self._apply = apply
@@ -49,7 +52,10 @@ class GroupWriter(Generic[W]):
         self._thread.start()
 
     def submit(self, work: W) -> asyncio.Future[None]:
-        """Queue a piece of work; the future is done when it is durable, and fails as `apply` or the database did."""
+        """Queue a piece of work; the future is done when it is durable.
+
+        And fails as `apply` or the database did.
+        """
         done: asyncio.Future[None] = self._loop.create_future()
         if self._closed:
             done.set_exception(StoreError("the store is closed"))

@@ -1,6 +1,7 @@
 """What the cluster store keeps, as values: the same for every engine, and for the machine that decides them.
 
-A row is whole: saving it again changes nothing, and the newest save wins.  Times are milliseconds of the wall clock.
+A row is whole: saving it again changes nothing, and the newest save wins.  Times are milliseconds of the wall
+clock.
 """
 
 from __future__ import annotations
@@ -49,14 +50,14 @@ class ExecutionRow:
     secret: bytes = b""
     controller: Identity | None = None
     port: int = 0  # where the controller listens; 0: it never did
-    fate: Fate = Fate()
+    fate: Fate = field(default_factory=Fate)
     failure: str = ""
     has_errors: bool = False
-    statistics: Statistics = Statistics()
-    counts: SliceCounts = SliceCounts()
+    statistics: Statistics = field(default_factory=Statistics)
+    counts: SliceCounts = field(default_factory=SliceCounts)
     operations: tuple[OperationTotals, ...] = ()
-    counted: Statistics = Statistics()  # what of `statistics` is in the cluster's totals already
-    placement: Mapping[str, int] = field(default_factory=dict)  # node_id -> workers wanted; 0: may still hold some
+    counted: Statistics = field(default_factory=Statistics)  # what of them is in the cluster's totals
+    placement: Mapping[str, int] = field(default_factory=dict)  # node_id -> workers; 0: some may be left
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class ClusterSnapshot:
     key: bytes  # random, made once: the secrets of controllers are derived from it
 
 
-# --- changes -------------------------------------------------------------------------------------------------------
+# --- changes ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ class SaveTotals:
 Change: TypeAlias = AddJob | AddExecution | SaveExecution | SaveNode | ForgetNode | SaveTotals
 
 
-# --- reading -------------------------------------------------------------------------------------------------------
+# --- reading ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
 from msgspec import structs
@@ -20,7 +19,14 @@ from sliceworks.protocol.messages import OperationTotals, SliceCounts, Statistic
 from sliceworks.protocol.process import Identity
 from sliceworks.protocol.states import ExecutionStatus
 
-Columns = Mapping[str, Any]  # a database row: checked here, field by field, by the records' constructors
+
+class Columns(Protocol):
+    """A database row of any engine."""
+
+    def __getitem__(self, name: str, /) -> Any:
+        """The value of a column, as its type in the schema promises."""
+        ...
+
 
 _NOBODY: Final = Identity(0, 0, "")
 

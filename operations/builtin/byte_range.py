@@ -1,7 +1,7 @@
 """The lines that a byte range of a file owns: those that begin in it.
 
-A line ends at a line feed and nowhere else.  So every line belongs to exactly one of the ranges a file is cut into, whole,
-wherever the cuts are: the range in which its first byte lies.
+A line ends at a line feed and nowhere else.  So every line belongs to exactly one of the ranges a file is
+cut into, whole, wherever the cuts are: the range in which its first byte lies.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def read_whole(piece: Piece) -> bytes:
 
 
 def read_lines(piece: Piece) -> tuple[int, bytes]:
-    """The bytes of the owned lines, and the offset of the first; RuntimeError if the file is gone or was changed.
+    """The bytes of the owned lines, and the offset of the first; RuntimeError if the file is gone or changed.
 
     A file to which something was appended is read as far as it was found, to the end of the last line.
     """
@@ -72,7 +72,7 @@ def _rest_of_line(file: BinaryIO) -> bytes:
 def _opened(piece: Piece, *, can_grow: bool) -> BinaryIO:
     path = piece["path"]
     try:
-        file = Path(path).open("rb")
+        file = Path(path).open("rb")  # noqa: SIM115 - the caller closes it
     except FileNotFoundError as error:
         message = f"{path} is gone since it was found: put it back, or submit the job again"
         raise RuntimeError(message) from error
@@ -81,5 +81,6 @@ def _opened(piece: Piece, *, can_grow: bool) -> BinaryIO:
     if is_same or (can_grow and status.st_size > piece["size"]):
         return file
     file.close()
-    message = f"{path} was changed since it was found ({piece['size']} bytes then, {status.st_size} now): submit the job again"
+    sizes = f"{piece['size']} bytes then, {status.st_size} now"
+    message = f"{path} was changed since it was found ({sizes}): submit the job again"
     raise RuntimeError(message)

@@ -1,7 +1,7 @@
 """Compressed files, as the file operations know them: gzip and zstd, told by the end of a file's name.
 
-Output is compressed in whole frames, one for each slice, and frames may follow each other in a file: both formats allow
-that, and all of them are read back.
+Output is compressed in whole frames, one for each slice, and frames may follow each other in a file: both
+formats allow that, and all of them are read back.
 """
 
 from __future__ import annotations

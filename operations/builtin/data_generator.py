@@ -1,8 +1,9 @@
 """Makes records out of nothing: for trying a cluster, and for measuring it.
 
-A request is `{"start": 0, "count": 5000}`: the first id and how many.  Every id belongs to exactly one slice, whatever the
-number of slicers: slicer i of n makes the slices i, i + n, i + 2n ...  With more than one slicer the request also has
-the `stride` from one slice of a slicer to its next, so that a recovery that would leave gaps can be refused.
+A request is `{"start": 0, "count": 5000}`: the first id and how many.  Every id belongs to exactly one
+slice, whatever the number of slicers: slicer i of n makes the slices i, i + n, i + 2n ...  With more than
+one slicer the request also has the `stride` from one slice of a slicer to its next, so that a recovery that
+would leave gaps can be refused.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ from sliceworks.operations.reader import Fetcher, ParallelSlicer, Recovery
 from sliceworks.operations.record import Record, Records
 
 _NOISE = struct.Struct("<16s4BHHIHH")
-_URLS = tuple(f"https://{host}.example/{path}" for host in ("www", "shop", "api", "news") for path in "abcdefgh")
+_URLS = tuple(
+    f"https://{host}.example/{path}" for host in ("www", "shop", "api", "news") for path in "abcdefgh"
+)
 _AGENTS = (
     "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36",
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 14_5) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Safari/605.1.15",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 14_5) AppleWebKit/605.1.15 (KHTML, like Gecko) Safari/605.1.15",
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148",
     "curl/8.8.0",
     "Wget/1.24.5",
@@ -50,7 +53,12 @@ class DataGeneratorOptions(StrictOptions):
 
 
 class DataGeneratorSlicer(ParallelSlicer):
-    """Makes records out of nothing; can be recovered."""
+    """Makes records with random values: for trying a cluster, and for measuring it.
+
+    A record has `id` (0, 1, 2 ... over the whole execution), `uuid`, `created`, `ip`, `url`, `userAgent`,
+    `bytes` and `location`.  Every id is in one slice only, also with several slicers.  It can be recovered,
+    with the same number of slicers.
+    """
 
     Options = DataGeneratorOptions
     op_config: DataGeneratorOptions
@@ -71,17 +79,22 @@ class DataGeneratorSlicer(ParallelSlicer):
     def initialize(self, recovery: Recovery) -> None:
         """Go on after the last requests.
 
-        Raises SlicerError when the number of slicers, or with several slicers the size of slices, is another now.
+        Raises SlicerError when the number of slicers, or with several slicers the size of slices, is
+        another now.
         """
         for entry in recovery:
             last = entry["last_slice"]
             if last is None:
                 continue
             has_several = len(self._starts) > 1
-            if last.get("stride") != (self._stride if has_several else None) or entry["slicer_id"] >= len(self._starts):
+            if last.get("stride") != (self._stride if has_several else None) or entry["slicer_id"] >= len(
+                self._starts
+            ):
                 message = "cannot go on with another number of slicers, or several and another size of slices"
                 raise SlicerError(message)
-            self._starts[entry["slicer_id"]] = last["start"] + (self._stride if has_several else last["count"])
+            self._starts[entry["slicer_id"]] = last["start"] + (
+                self._stride if has_several else last["count"]
+            )
 
     def new_slicer(self, slicer_id: int) -> _Run:
         """The slices of one slicer."""

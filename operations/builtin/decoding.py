@@ -1,7 +1,7 @@
 """Bytes of a file to records, in each format.
 
-Text is UTF-8; wrong bytes are replaced by U+FFFD.  Lines end at a line feed only, and the carriage return before it goes with it.
-What is no record goes to `reject`; what it does not raise for is left out.
+Text is UTF-8; wrong bytes are replaced by U+FFFD.  Lines end at a line feed only, and the carriage return
+before it goes with it.  What is no record goes to `reject`; what it does not raise for is left out.
 """
 
 from __future__ import annotations

@@ -45,8 +45,10 @@ def encode_json(records: Records, reject: Reject) -> bytes:
     return b"[\n" + b",\n".join(texts) + b"\n]\n" if texts else b""
 
 
-def encode_csv(records: Records, *, columns: Sequence[str], delimiter: str, header: bool, reject: Reject) -> bytes:
-    """A row for each record: the values of the columns; what is not text is written as JSON, nothing for null."""
+def encode_csv(
+    records: Records, *, columns: Sequence[str], delimiter: str, header: bool, reject: Reject
+) -> bytes:
+    """A row for each record: the values of the columns; lists and objects as JSON, nothing for null."""
     rows = io.StringIO()
     writer = csv.writer(rows, delimiter=delimiter, lineterminator="\n")
     if header:
@@ -55,7 +57,10 @@ def encode_csv(records: Records, *, columns: Sequence[str], delimiter: str, head
     for record in records:
         unknown = record.keys() - known
         if unknown:
-            reject(record, ValueError(f"fields {sorted(unknown)} are none of the columns {list(columns)}: set fields"))
+            reject(
+                record,
+                ValueError(f"fields {sorted(unknown)} are none of the columns {list(columns)}: set fields"),
+            )
             continue
         try:
             writer.writerow([_cell(record.get(column)) for column in columns])
@@ -99,6 +104,7 @@ def _json_texts(records: Records, reject: Reject) -> list[bytes]:
 def _cell(value: Any) -> str | int | float:
     if value is None:
         return ""
-    if isinstance(value, str) or type(value) in (int, float):
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
         return value
-    return orjson.dumps(value).decode()
+    text: str = orjson.dumps(value).decode()
+    return text

@@ -43,7 +43,7 @@ class FileMetadata:
         self._ranges: list[_Range] = []
 
     def add(self, first: int, part: TextPart, lines: Sequence[int] | None) -> None:
-        """The records from place `first` on are from this part; `lines` are theirs, None: one for each line."""
+        """Records from place `first` on are from this part; `lines` are theirs, None: one for each line."""
         self._firsts.append(first)
         self._ranges.append(_Range(part, lines))
 

@@ -1,8 +1,8 @@
 """The requests of a file reader: files cut into pieces, and pieces packed into slices.
 
-A request is `{"files": [{"path", "start", "end", "size", "modified_ns"}, ...]}`.  A piece that can be split owns the lines that begin
-in `start <= offset < end`; one that cannot is a whole file.  `size` and `modified_ns` are those of the file when it was
-found: a fetcher that finds them changed says so.
+A request is `{"files": [{"path", "start", "end", "size", "modified_ns"}, ...]}`.  A piece that can be split
+owns the lines that begin in `start <= offset < end`; one that cannot is a whole file.  `size` and
+`modified_ns` are those of the file when it was found: a fetcher that finds them changed says so.
 
 Cutting and packing look at nothing but what comes next, so the last request alone says where to go on.
 """
@@ -31,11 +31,12 @@ class Piece(TypedDict):
 def cut(
     files: Iterable[FoundFile], *, size: int, can_split: Callable[[str], bool], last: Piece | None
 ) -> Iterator[Piece]:
-    """The pieces of all files, in order, that come after `last`: at most `size` bytes each, unless the file cannot be split.
+    """The pieces of all files, in order, that come after `last`.
 
-    It does not matter if the file of `last` is gone, or was cut in another way.  An empty file has no pieces.
+    They have at most `size` bytes, unless a file cannot be split.  It does not matter if the file of `last`
+    is gone, or was cut in another way.  An empty file has no pieces.
     """
-    last_key = order_key(last["path"]) if last else []
+    last_key = order_key(last["path"]) if last else ()
     for file in files:
         key = order_key(file.path)
         is_splittable = can_split(file.path)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from pydantic import Field
@@ -28,15 +26,15 @@ class FileReaderOptions(StrictOptions):
 
     path: str | list[str]
     """A file, a folder, a glob (`**` for folders of any depth), or a list of them."""
-    exclude: list[str] = []
-    """Globs of files and folders to leave out; one without a slash is compared with names, one with it with paths."""
+    exclude: list[str] = Field(default_factory=list)
+    """Globs of files and folders to leave out: without a slash compared with names, with one with paths."""
     format: Format = Format.LDJSON
-    """How records are written: `ldjson` (a JSON object a line), `json` (one array a file), `csv`, `tsv`, `raw` (lines)."""
+    """`ldjson` (a JSON object a line), `json` (one array a file), `csv`, `tsv`, `raw` (lines)."""
     size: int = Field(default=10_000_000, ge=1, le=1_000_000_000)
     """Bytes of each slice: bigger files are split at line feeds, smaller ones share a slice."""
     compression: Compression = Compression.AUTO
     """`auto`: by the end of the name (`.gz`, `.zst`); `none`, `gzip`, `zstd`: all files."""
-    fields: list[str] = []
+    fields: list[str] = Field(default_factory=list)
     """`csv`, `tsv`: the names of the columns; without them the first line of each file names them."""
     field_delimiter: str | None = Field(default=None, pattern=r'^[^\n\r"]$')
     """`csv`, `tsv`: what separates values; a comma, a tab."""
@@ -63,7 +61,21 @@ class FileReaderOptions(StrictOptions):
 
 
 class FileReaderSlicer(Slicer):
-    """Reads files; can be recovered."""
+    """Reads the files of a folder, a glob or a list, each once, in the order of their paths.
+
+    A plain file with a record on each line is split at line feeds into slices of `size` bytes; a compressed
+    file or a JSON array is in one slice; small files share one.  In folders, names that begin with a dot
+    are left out, and links are not followed, unless a path names them.  A relative path is relative to
+    where the daemon was started; on several nodes it must be on a shared file system.
+
+    Text is UTF-8, wrong bytes are replaced.  A line ends at a line feed; a carriage return before it
+    belongs to the end.  A record of `raw` is `{"data": line}`.  Metadata of a record are `path` and
+    `offset` (of its line, in the decompressed text).  In `csv` and `tsv`, a quoted value may hold a line
+    feed only if its file fits into one slice.
+
+    A file that is gone or changed since it was found fails its slice; what is appended meanwhile is left
+    out.  It can be recovered.
+    """
 
     Options = FileReaderOptions
     op_config: FileReaderOptions
@@ -114,7 +126,9 @@ class FileReaderFetcher(Fetcher):
         if self.op_config.is_splittable(path):
             return TextPart(path, *read_lines(piece))
         try:
-            return TextPart(path, 0, decompress(read_whole(piece), compression_of(path, self.op_config.compression)))
+            return TextPart(
+                path, 0, decompress(read_whole(piece), compression_of(path, self.op_config.compression))
+            )
         except ValueError as error:
             message = f"{path} {error}"
             raise ValueError(message) from error

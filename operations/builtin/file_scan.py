@@ -1,12 +1,12 @@
 """Which files a reader reads, in an order that never changes: that of the parts of their paths.
 
-A path is a file, a folder (all files below it) or a glob (`*`, `?`, `[...]`, and `**` for folders of any depth; a folder
-that matches stands for all files below it).  As in a shell, names that begin with a dot are left out unless the path
-names them: they are what programs write before a file is whole.  Links below a folder are not followed unless
-the path names them, so that nothing is read twice or for ever.
+A path is a file, a folder (all files below it) or a glob (`*`, `?`, `[...]`, and `**` for folders of any
+depth; a folder that matches stands for all files below it).  As in a shell, names that begin with a dot are
+left out unless the path names them: they are what programs write before a file is whole.  Links below a
+folder are not followed unless the path names them, so that nothing is read twice or for ever.
 
-An exclude glob without a slash is compared with each name below the part of the path without magic; one with a slash with
-whole paths, `*` then matches slashes too.  An excluded folder excludes all that is in it.
+An exclude glob without a slash is compared with each name below the part of the path without magic; one
+with a slash with whole paths, `*` then matches slashes too.  An excluded folder excludes all that is in it.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class FoundFile:
     modified_ns: int
 
 
-def order_key(path: str) -> list[str]:
+def order_key(path: str) -> tuple[str, ...]:
     """What files are sorted by."""
-    return path.split(os.sep)
+    return Path(path).parts
 
 
 def find_files(paths: Sequence[str], exclude: Sequence[str]) -> Iterator[FoundFile]:
-    """All files, each once, in order.  A path that is not there gives none; a folder that cannot be read, OSError."""
+    """All files, each once, in order; a path that is not there gives none.  May raise OSError."""
     rules = [_rule(pattern) for pattern in exclude]
     merged = heapq.merge(*(_find(path, rules) for path in paths), key=order_key)
     previous = ""
@@ -52,7 +52,7 @@ def find_files(paths: Sequence[str], exclude: Sequence[str]) -> Iterator[FoundFi
 
 
 def what_is_wrong_with(path: str) -> str | None:
-    """Why nothing can be found at a path (for a glob: in the folder before its first magic); None if all is well."""
+    """Why nothing can be found at a path (of a glob: its part without magic); None if all is well."""
     try:
         base, _ = _split(path)
         with os.scandir(base) if Path(base).is_dir() else Path(base).open("rb"):
@@ -73,17 +73,17 @@ def _find(path: str, rules: list[str]) -> Iterator[str]:
 
 
 def _split(path: str) -> tuple[str, _Patterns]:
-    """The absolute part before the first magic, and the patterns after it; a name that exists is no pattern."""
-    absolute = str(Path(path).absolute())
-    parts = absolute.split(os.sep)
-    magic = next((i for i, part in enumerate(parts) if any(sign in part for sign in _MAGIC)), None)
-    if magic is None or Path(absolute).exists():
-        return os.path.normpath(absolute), ()
-    return os.path.normpath(os.sep.join(parts[:magic]) or os.sep), tuple(parts[magic:])
+    """The absolute part before the first magic, and the patterns after it; a path that exists has none."""
+    absolute = Path(os.path.normpath(Path(path).absolute()))
+    parts = absolute.parts
+    magic = next((i for i, part in enumerate(parts) if any(sign in part for sign in _MAGIC)), len(parts))
+    if magic == len(parts) or absolute.exists():
+        return str(absolute), ()
+    return str(Path(*parts[:magic])), parts[magic:]
 
 
 def _walk(folder: str, states: set[_Patterns], rules: list[str]) -> Iterator[str]:
-    """The files below a folder that lead to the end of a pattern; `states` are what is left of the patterns."""
+    """The files below a folder that lead to the end of a pattern; `states`: what is left of the patterns."""
     try:
         with os.scandir(folder) as entries:
             ordered = sorted(entries, key=lambda entry: entry.name)

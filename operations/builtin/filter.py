@@ -79,7 +79,7 @@ class Filter(FilterProcessor):
         return select(records, places)
 
     def _places_one_by_one(self, records: Records) -> list[int]:
-        """The slow way: for records without the field, with something else than text in it, or that are none."""
+        """The slow way: for records that lack the field, have something else than text there, or are none."""
         places = []
         for i, record in enumerate(records):
             try:

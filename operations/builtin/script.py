@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
 import orjson
+from pydantic import Field
 
 from sliceworks.operations.options import StrictOptions
 from sliceworks.operations.processors import BatchProcessor
@@ -21,10 +22,10 @@ STDERR_TAIL_BYTES = 4096
 
 
 class Script(BatchProcessor):
-    """Runs a program once for each slice: the records as one JSON array on stdin, a JSON array back on stdout.
+    """Runs a program once for each slice: its records as a JSON array on stdin, a JSON array back on stdout.
 
-    An exit code other than 0 fails the slice, with the end of what the program wrote to stderr.  The program stays in
-    the process group of its worker and is killed with it.
+    An exit code other than 0 fails the slice, with the end of what the program wrote to stderr.  The
+    program stays in the process group of its worker and is killed with it.
     """
 
     class Options(StrictOptions):
@@ -32,9 +33,9 @@ class Script(BatchProcessor):
 
         command: str
         """The program: a path, or a name that is looked up in the worker's PATH."""
-        args: list[str] = []
+        args: list[str] = Field(default_factory=list)
         """Its arguments."""
-        options: dict[str, str | int | float] = {}
+        options: dict[str, str | int | float] = Field(default_factory=dict)
         """Environment variables for it, besides those of the worker."""
         asset: str | None = None
         """Not available yet: must be left out."""
@@ -45,7 +46,9 @@ class Script(BatchProcessor):
             if not self.command:
                 yield Fault("command", "must not be empty")
             if self.asset is not None:
-                yield Fault("asset", "programs from assets are not available; give the path of an installed one")
+                yield Fault(
+                    "asset", "programs from assets are not available; give the path of an installed one"
+                )
 
     op_config: Options
     keeps_batches = True
@@ -63,14 +66,14 @@ class Script(BatchProcessor):
         options = self.op_config
         environment = os.environ | {name: str(value) for name, value in options.options.items()}
         try:
-            return subprocess.run(  # noqa: S603 - running what the job names is what this operation is for
+            return subprocess.run(
                 [options.command, *options.args],
                 input=stdin,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 env=environment,
                 check=False,
-                preexec_fn=die_with_parent,  # noqa: PLW1509 - a worker has one thread
+                preexec_fn=die_with_parent,  # safe: a worker has one thread
             )
         except OSError as error:
             message = f"cannot run {options.command} on this node: {error.strerror}"

@@ -19,10 +19,10 @@ EXECUTION: dict[str, Any] = {
     "_status": "completed",
     "operations": [{"_op": "data_generator"}, {"_op": "file_exporter", "path": "/results"}],
     "_analytics": [
-        {"op": 0, "slices": 3, "time_us": 1_500_000, "records_in": 0, "records_out": 9, "memory_bytes": 30_000_000},
-        {"op": 1, "slices": 3, "time_us": 500, "records_in": 9, "records_out": 9, "memory_bytes": 30_000_000},
+        {"op": 0, "slices": 3, "time_us": 1_500_000, "records_in": 0, "records_out": 9, "memory_bytes": 1},
+        {"op": 1, "slices": 3, "time_us": 500, "records_in": 9, "records_out": 9, "memory_bytes": 1},
     ],
-}  # fmt: skip
+}
 
 
 def result(**changes: Any) -> RunResult:

@@ -56,7 +56,7 @@ def test_a_stall_of_our_own_gives_the_peer_a_full_new_period() -> None:
 
 def test_a_tick_that_is_a_little_late_is_no_stall() -> None:
     heartbeat = Heartbeat(PERIOD, 0)
-    beats = []
+    beats: list[Beat] = []
     while Beat.SILENT not in beats and len(beats) < 10:
         beats.append(heartbeat.tick(heartbeat.due + PERIOD - 1))
     assert Beat.SILENT in beats

@@ -1,7 +1,7 @@
-"""A rig that runs the real execution machine and the real store against daemons and slicers drawn from a seed.
+"""A rig that runs the real execution machine and store against daemons and slicers drawn from a seed.
 
 Time is a number, the network is a list, and every process can die between any two steps: the controller (its
-last commit done or not), a daemon, a connection.  What must always hold is checked at the end, against the store.
+last commit done or not), a daemon, a connection.  What must always hold is checked at the end.
 """
 
 from __future__ import annotations

@@ -35,10 +35,10 @@ def test_a_delayed_slice_waits_for_its_time() -> None:
 @given(st.lists(st.tuples(st.sampled_from("atdr"), st.integers(1, 9))))
 def test_size_is_what_it_holds(steps: list[tuple[str, int]]) -> None:
     queue, held, taken = SliceQueue(), 0, list[Slice]()
-    for step, number in steps:
+    for seq, (step, number) in enumerate(steps, start=1):
         if step == "a":
-            queue.extend(slices(number))
-            held += number
+            queue.extend(slices(seq))
+            held += seq
         elif step == "t":
             taken += (items := queue.take(number))
             held -= sum(len(item.request) for item in items)

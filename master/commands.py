@@ -1,0 +1,165 @@
+"""What the API can ask for, as functions that answer when it is durable.
+
+New ids are drawn here, and jobs checked here, in a child; what comes of a request is decided by the machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import orjson
+
+from sliceworks.master.cluster import effects as ef
+from sliceworks.master.cluster import events as ev
+from sliceworks.master.reactor import Replies
+from sliceworks.master.store.contract import ClusterStore
+from sliceworks.master.store.records import JobRecord
+from sliceworks.protocol.actor import MailboxClosed, MailboxFull
+from sliceworks.protocol.clock import Clock
+from sliceworks.protocol.errors import InvalidError, NotFoundError, UnavailableError, UnprocessableError
+from sliceworks.protocol.ids import new_id
+from sliceworks.protocol.states import TERMINAL_STATUSES, ExecutionStatus
+
+R = TypeVar("R", bound=ef.Reply)
+
+API_VERSION: Final = "v3.18.0"
+"""Of the API that is spoken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A job that is stored, and its execution, if it was started."""
+
+    job_id: str
+    ex_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StopOptions:
+    """How an execution is to be stopped; times in milliseconds."""
+
+    grace_ms: int
+    blocking: bool = True
+
+
+class Commands:
+    """The verbs."""
+
+    def __init__(
+        self,
+        store: ClusterStore,
+        replies: Replies,
+        *,
+        tell: Callable[[ev.Event], None],
+        validate: Callable[[bytes], Awaitable[dict[str, Any]]],
+        clock: Clock,
+        timeout_ms: int,
+        answer_margin_ms: int,
+    ) -> None:
+        self._store = store
+        self._replies = replies
+        self._tell = tell
+        self._validate = validate
+        self._clock = clock
+        self._timeout_ms = timeout_ms
+        self._answer_margin_ms = answer_margin_ms
+
+    async def submit(self, posted: dict[str, Any], *, start: bool) -> Started:
+        """Check and store a job, and run it; InvalidError with all faults."""
+        if not posted.get("operations") and "operations" not in posted:
+            message = "No job was posted"
+            raise InvalidError(message)
+        if "job_id" in posted:
+            message = "Job cannot include a job_id on submit"
+            raise UnprocessableError(message)
+        document = orjson.dumps(posted)
+        validated = await self._validate(document)
+        now_ms = self._clock.wall_ms()
+        job = JobRecord(new_id(), validated["name"], document, created_ms=now_ms, updated_ms=now_ms)
+        return await self._start(validated, job.job_id, job=job, run=start)
+
+    async def start(self, job_id: str) -> Started:
+        """Run a stored job anew; ConflictError while it runs."""
+        job = await self._store.job(job_id)
+        validated = await self._validate(job.document)
+        return await self._start(validated, job_id, job=None, run=True)
+
+    async def stop(self, ex_id: str, options: StopOptions) -> ExecutionStatus:
+        """End an execution; its status then, or `stopping` if it takes longer than the time allowed."""
+        stored = await self._store.execution(ex_id)
+        if stored.row.status in TERMINAL_STATUSES:
+            return stored.row.status
+        wait_ms = options.grace_ms + self._answer_margin_ms if options.blocking else None
+        try:
+            reply = await self._ask(
+                lambda request: ev.StopRequested(request, ex_id, options.grace_ms, wait_ms),
+                ef.StatusIs,
+                patience_ms=self._timeout_ms + (wait_ms or 0),
+            )
+        except NotFoundError:  # it ended between the two looks
+            return (await self._store.execution(ex_id)).row.status
+        return reply.status
+
+    async def pause(self, ex_id: str) -> ExecutionStatus:
+        """Pause an execution."""
+        return (await self._ask(lambda request: ev.PauseRequested(request, ex_id), ef.StatusIs)).status
+
+    async def resume(self, ex_id: str) -> ExecutionStatus:
+        """Resume an execution."""
+        return (await self._ask(lambda request: ev.ResumeRequested(request, ex_id), ef.StatusIs)).status
+
+    async def change_workers(self, ex_id: str, change: ev.WorkersChange) -> None:
+        """Change the number of workers wanted."""
+        await self._ask(lambda request: ev.WorkersRequested(request, ex_id, change), ef.Done)
+
+    async def _start(
+        self, validated: dict[str, Any], job_id: str, *, job: JobRecord | None, run: bool
+    ) -> Started:
+        ex_id = new_id() if run else ""
+        document = execution_document(validated, job_id, ex_id)
+        await self._ask(
+            lambda request: ev.StartRequested(
+                request,
+                job_id,
+                job,
+                ex_id=ex_id,
+                name=validated["name"],
+                workers=validated["workers"],
+                log_level=validated.get("log_level") or "",
+                document=document,
+            ),
+            ef.Done,
+        )
+        return Started(job_id, ex_id or None)
+
+    async def _ask(
+        self, event: Callable[[int], ev.Event], kind: type[R], *, patience_ms: int | None = None
+    ) -> R:
+        """Hand the machine a request and wait; UnavailableError if it cannot be made durable in time."""
+        if trouble := self._store.trouble:
+            message = f"nothing can be changed now: the state store cannot be written: {trouble}"
+            raise UnavailableError(message)
+        request, reply = self._replies.expect()
+        try:
+            self._tell(event(request))
+            async with asyncio.timeout((patience_ms or self._timeout_ms) / 1000):
+                answer = await reply
+        except TimeoutError as error:
+            message = "the master did not get it done in time; what was asked may still happen"
+            raise UnavailableError(message) from error
+        except (MailboxClosed, MailboxFull) as error:
+            message = "the master is shutting down or overloaded: ask again"
+            raise UnavailableError(message) from error
+        finally:
+            self._replies.forget(request)
+        if not isinstance(answer, kind):
+            raise TypeError(type(answer))
+        return answer
+
+
+def execution_document(validated: dict[str, Any], job_id: str, ex_id: str) -> bytes:
+    """The document that controllers and workers are started with; it never changes."""
+    return orjson.dumps({**validated, "ex_id": ex_id, "job_id": job_id, "metadata": {}, "_context": "ex"})

@@ -1,0 +1,80 @@
+"""Checking a job in a child process: it may look at files and run authors' code, which a daemon never does.
+
+The child gets the job as JSON and answers with the document that has every default, or with all faults.  A check that hangs
+or dies harms nothing: it is killed, and the job refused with that reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from typing import Any, Final
+
+import orjson
+
+from sliceworks.operations.validation import validate_job
+from sliceworks.protocol.errors import Fault, InvalidError
+from sliceworks.protocol.forkserver import Child, ExitStatus, ForkServer
+from sliceworks.protocol.process import kill_group
+
+TIMEOUT_SECONDS: Final = 10.0
+READ_BYTES: Final = 256 * 1024
+
+
+def run_validation(sock: socket.socket, payload: bytes) -> int:
+    """The main of the child."""
+    try:
+        answer: dict[str, Any] = {"document": validate_job(orjson.loads(payload))}
+    except InvalidError as error:
+        faults = [[fault.path, fault.message] for fault in error.faults]
+        answer = {"message": str(error), "faults": faults}
+    sock.sendall(orjson.dumps(answer))
+    return 0
+
+
+class JobValidator:
+    """Checks jobs in children of a fork server."""
+
+    def __init__(self, forks: ForkServer, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        self._forks = forks
+        self._timeout_seconds = timeout_seconds
+
+    async def __call__(self, document: bytes) -> dict[str, Any]:
+        """The job with every default filled in; InvalidError with all faults."""
+        ended: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
+        child = await self._forks.spawn("validate", document, on_exit=ended.set_result)
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                answer = await _read_all(child.sock)
+        except TimeoutError as error:
+            message = f"the validation of the job took longer than {self._timeout_seconds:g} s and was ended"
+            raise InvalidError(message) from error
+        finally:
+            _release(child)
+        return _document_of(answer)
+
+
+def _release(child: Child) -> None:
+    """Whatever the child still does, it does no more."""
+    child.sock.close()
+    os.close(child.pidfd)
+    kill_group(child.pid)
+
+
+async def _read_all(sock: socket.socket) -> bytes:
+    chunks: list[bytes] = []
+    while chunk := await asyncio.get_running_loop().sock_recv(sock, READ_BYTES):
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _document_of(answer: bytes) -> dict[str, Any]:
+    if not answer:
+        message = "the validation of the job ended without an answer: an operation ended its process"
+        raise InvalidError(message)
+    read = orjson.loads(answer)
+    if "document" in read:
+        document: dict[str, Any] = read["document"]
+        return document
+    raise InvalidError(read["message"], tuple(Fault(path, message) for path, message in read["faults"]))

@@ -1,0 +1,167 @@
+"""All slicers of one execution, as the slicer child runs them.
+
+Whatever an author's slicer is (one object or many, functions, `async` or not), the outside sees the same:
+`next` answers the slices of one whole call as JSON text.  Nothing leaves this room that is not a valid
+request.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Final, Literal, TypeAlias
+
+import orjson
+
+from sliceworks.operations.errors import SlicerError
+from sliceworks.operations.reader import ParallelSlicer, Recovery, Slicer
+from sliceworks.operations.registry import make_slicer
+from sliceworks.protocol.documents import ExecutionSpec
+from sliceworks.protocol.messages import MAX_REQUEST_BYTES
+
+
+class NothingNow(Enum):
+    """The one value of this type: ask again later."""
+
+    NOTHING_NOW = "nothing now"
+
+
+NOTHING_NOW: Final = NothingNow.NOTHING_NOW
+
+Slices: TypeAlias = list[bytes] | Literal[NothingNow.NOTHING_NOW] | None
+
+
+class _Source:
+    """One slicer."""
+
+    __slots__ = ("call", "checkpoint", "is_async", "is_finished")
+
+    def __init__(self, call: Callable[[], Any] | None, checkpoint: Callable[[], bytes | None] | None) -> None:
+        self.call = call or _nothing
+        self.checkpoint = checkpoint
+        self.is_async = inspect.iscoroutinefunction(call)
+        self.is_finished = call is None
+
+
+class SlicerSet:
+    """The slicers of one execution.  Made by `open`."""
+
+    def __init__(
+        self, execution: ExecutionSpec, slicer: Slicer | ParallelSlicer, sources: list[_Source]
+    ) -> None:
+        self.slicers = len(sources)
+        self.recoverable = bool(slicer.is_recoverable())
+        self.relocatable = bool(slicer.is_relocatable())
+        self.max_queue_length = int(slicer.max_queue_length())
+        self._op = execution.operations[0].op
+        self._is_endless = execution.lifecycle == "persistent"
+        self._slicer = slicer
+        self._sources = sources
+
+    @classmethod
+    async def open(cls, execution: ExecutionSpec, *, recovery: Recovery) -> SlicerSet:
+        """Make and initialize them; with a `recovery` that is not empty, they go on after it.
+
+        Raises SlicerError if they cannot, and what the author's code raises, with a note that names it.
+        """
+        slicer = make_slicer(execution)
+        op = execution.operations[0].op
+        if recovery and not slicer.is_recoverable():
+            message = f"the slicer of {op} is not recoverable: start the job again instead"
+            raise SlicerError(message)
+        try:
+            await _settle(slicer.initialize([_entry(item) for item in recovery]))
+            return cls(execution, slicer, await _sources(slicer, execution.slicers))
+        except BaseException as error:
+            error.add_note(f"while the slicer of {op} was initialized")
+            raise
+
+    async def next(self, slicer_id: int) -> Slices:
+        """The requests of one `slice()` call as JSON; None: no more, ever; NOTHING_NOW: ask again later.
+
+        A slicer that raises fails with a note that names it; a request that is no JSON value or too large,
+        with a SlicerError.
+        """
+        source = self._sources[slicer_id]
+        if source.is_finished:
+            return None
+        try:
+            made: Any = source.call()
+            if source.is_async:
+                made = await made
+        except BaseException as error:
+            error.add_note(f"in slicer {slicer_id} of {self._op}")
+            raise
+        if made is None:
+            source.is_finished = not self._is_endless
+            return NOTHING_NOW if self._is_endless else None
+        if isinstance(made, list):
+            return [self._encode(slicer_id, request) for request in made] or NOTHING_NOW
+        return [self._encode(slicer_id, made)]
+
+    def checkpoint(self, slicer_id: int) -> bytes | None:
+        """What the slicer wants to be kept together with all slices it has made; None if it wants nothing."""
+        ask = self._sources[slicer_id].checkpoint
+        found = ask() if ask else None
+        if found is not None and not isinstance(found, bytes):
+            message = (
+                f"slicer {slicer_id} of {self._op}: checkpoint() returned {type(found).__name__}, not bytes"
+            )
+            raise SlicerError(message)
+        return found
+
+    async def close(self) -> None:
+        """Shut the slicers down; raises what the author's code raises."""
+        await _settle(self._slicer.shutdown())
+
+    def _encode(self, slicer_id: int, request: Any) -> bytes:
+        try:
+            text = orjson.dumps(request)
+        except TypeError as error:
+            message = f"slicer {slicer_id} of {self._op} made a request that is no JSON value: {error}"
+            raise SlicerError(message) from error
+        if len(text) <= MAX_REQUEST_BYTES and request is not None:
+            return text
+        reason = (
+            f"{len(text)} bytes, {MAX_REQUEST_BYTES} is the limit"
+            if request is not None
+            else "null in a list"
+        )
+        message = f"slicer {slicer_id} of {self._op} made a request that cannot be used: {reason}"
+        raise SlicerError(message)
+
+
+async def _sources(slicer: Slicer | ParallelSlicer, count: int) -> list[_Source]:
+    if isinstance(slicer, Slicer):
+        keeps = type(slicer).checkpoint is not Slicer.checkpoint
+        return [_Source(slicer.slice, slicer.checkpoint if keeps else None)]
+    takes_id = bool(inspect.signature(slicer.new_slicer).parameters)
+    sources = []
+    for slicer_id in range(count):
+        made = slicer.new_slicer(slicer_id) if takes_id else slicer.new_slicer()
+        sources.append(_source_of(await made if inspect.isawaitable(made) else made))
+    return sources
+
+
+def _source_of(made: Any) -> _Source:
+    """What `new_slicer` returned: an object with `slice`, a function, or None."""
+    call = getattr(made, "slice", made)
+    if call is not None and not callable(call):
+        message = f"new_slicer returned {type(made).__name__}: a function or an object with slice() is wanted"
+        raise SlicerError(message)
+    return _Source(call, getattr(made, "checkpoint", None))
+
+
+def _entry(item: dict[str, Any]) -> dict[str, Any]:
+    """An entry of the recovery as authors get it: without a checkpoint if there is none."""
+    return {name: value for name, value in item.items() if name != "checkpoint" or value is not None}
+
+
+async def _settle(answer: Any) -> None:
+    if inspect.isawaitable(answer):
+        await answer
+
+
+def _nothing() -> None:
+    return None
