@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -58,21 +59,24 @@ async def local_cluster(
         master = await stack.enter_async_context(ended_at_exit(_daemon("master", plan)))
         port = await _start_master(master, plan, wishes)
         api = await stack.enter_async_context(Api.open(f"http://{HOST}:{port}"))
+        await _started(master, wishes, partial(_is_there, master, 0, api))
         worker = await stack.enter_async_context(ended_at_exit(_daemon("worker", plan)))
         wishes.hurry = worker.kill  # never the master: it ends its controllers
         _start_worker(worker, plan, port)
-        await _started(worker, wishes, lambda: _is_connected(worker.pid, plan.workers, api))
+        await _started(worker, wishes, partial(_is_there, worker, plan.workers, api))
         await stack.enter_async_context(_kept_running((master, worker), say))
         yield api
 
 
 async def _start_master(master: DaemonProcess, plan: ClusterPlan, wishes: Interrupts) -> int:
-    """Returns its port; the file that tells it may be there from an earlier start."""
+    """Returns the port that it listens on, or tries to."""
     folder = plan.data_dir / "master"
     told = folder / PORT_FILE
-    before = _version(told)
+    before = _version(told)  # from an earlier start
     arguments = ("--bind", HOST, "--data-dir", str(folder))
     master.start("--port", str(plan.port), *arguments)
+    if plan.port:
+        return plan.port
 
     async def has_told() -> bool:
         return _version(told) not in {None, before}
@@ -104,13 +108,15 @@ async def _started(
         raise DaemonEndedError(message) from error
 
 
-async def _is_connected(pid: int, slots: int, api: Api) -> bool:
+async def _is_there(daemon: DaemonProcess, slots: int, api: Api) -> bool:
+    """Whether the cluster state shows this very daemon; another master may have the port, and answer."""
     try:
         nodes = await api.nodes()
     except UnavailableError:
         return False
     return any(
-        node["pid"] == pid and node["state"] == "connected" and node["total"] == slots for node in nodes
+        node["pid"] == daemon.pid and node["state"] == "connected" and node["total"] == slots
+        for node in nodes
     )
 
 

@@ -1,4 +1,4 @@
-"""What the master's fork server forks: execution controllers, and checks of jobs, which may run authors' code."""
+"""What the master's fork server forks: execution controllers, and checks of jobs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The websocket of an execution controller: hello with proof, then reports up and wishes down.
 
-Who does not know the secret of the execution's newest generation is refused, whatever it says.  A controller of an older
-generation, or of another version, is told so and ends.
+Who does not know the secret of the execution's newest generation is refused, whatever it says.  A controller
+of an older generation, or of another version, is told so and ends.
 """
 
 from __future__ import annotations
@@ -107,7 +107,9 @@ class ControllerSessions:
             except ChannelClosed as end:
                 log.debug("controller_session_ended", reason=str(end))
             except (PeerError, TimeoutError) as error:
-                log.warning("controller_refused", peer=request.remote, reason=str(error) or "it said no hello")
+                log.warning(
+                    "controller_refused", peer=request.remote, reason=str(error) or "it said no hello"
+                )
         return channel.response
 
     async def _converse(self, channel: Channel[ControllerToMaster]) -> None:

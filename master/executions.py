@@ -1,7 +1,7 @@
 """Controllers as processes: forked, adopted, watched, killed; and what a dead one has left in its store.
 
-Controllers outlive the master.  Those of an earlier master are watched by pidfd, after pid, start time and boot id have shown
-that it is the same process.
+Controllers outlive the master.  Those of an earlier master are watched by pidfd, after pid, start time and
+boot id have shown that it is the same process.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Final, cast
 
 import structlog
 
@@ -26,6 +26,7 @@ from sliceworks.master.execution.statistics import statistics
 from sliceworks.master.store.execution import store_path
 from sliceworks.master.store.history import StoredOutcome, read_counts, read_outcome
 from sliceworks.protocol.codec import pack
+from sliceworks.protocol.documents import LogLevel
 from sliceworks.protocol.errors import SliceworksError
 from sliceworks.protocol.forkserver import Child, ExitStatus, ForkServer
 from sliceworks.protocol.messages import ControllerOutcome, ControllerReport, SliceCounts
@@ -33,6 +34,8 @@ from sliceworks.protocol.process import Identity, end_process, identity_of, is_a
 from sliceworks.protocol.settings import Settings
 
 log = structlog.get_logger(__name__)
+
+MAX_HEARTBEAT_MS: Final = 3_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,10 @@ class ControllerSetup:
             wishes=order.wishes,
             durability=settings.state.durability,
             lease_timeout_ms=settings.lease_timeout,
-            heartbeat_ms=settings.node_state_interval,
+            heartbeat_ms=controller_heartbeat_ms(settings),
             slicer_timeout_ms=settings.slicer_timeout,
             worker_disconnect_timeout_ms=settings.worker_disconnect_timeout,
-            log_level=order.wishes.log_level or settings.log_level,
+            log_level=_level(order.wishes.log_level) or settings.log_level,
             log_format=settings.log_format,
         )
 
@@ -149,6 +152,11 @@ class ControllerProcesses:
         self._tell(ev.StoreInspected(order.ex_id, order.generation, outcome, counts))
 
 
+def controller_heartbeat_ms(settings: Settings) -> int:
+    """Of a controller's connections: its silence must be noticed before it is held against it."""
+    return min(settings.node_state_interval, MAX_HEARTBEAT_MS)
+
+
 def recorded_alive(identity: Identity | None) -> bool:
     """Whether the recorded process is that of a living controller of this boot."""
     return identity is not None and is_alive(identity)
@@ -182,6 +190,11 @@ def _identity_of(child: Child) -> Identity:
 def _boot_id() -> str:
     own = identity_of(os.getpid())
     return own.boot_id if own else ""
+
+
+def _level(name: str) -> LogLevel | None:
+    """A wish of a validated document."""
+    return cast("LogLevel", name) if name else None
 
 
 def _how(status: ExitStatus) -> str:

@@ -1,4 +1,4 @@
-"""The actor round the cluster machine: events in from all sides, effects out to store, processes and websockets.
+"""The actor round the cluster machine: events in; effects out to store, processes and websockets.
 
 It decides nothing.  A crash in here ends the daemon: the next one takes over from what is durable.
 """
@@ -96,6 +96,8 @@ class ClusterReactor(Actor[ev.Event]):
         self._ports = ports
         self._tell = tell
         self._stepped = asyncio.Event()
+        self.alone = asyncio.Event()
+        """After Closing: no controller process is left."""
 
     async def handle(self, message: ev.Event) -> None:
         """One event in, its effects out."""
@@ -132,6 +134,8 @@ class ClusterReactor(Actor[ev.Event]):
                 self._ports.sessions.drop(session, reason)
             case ef.Note(event, fields):
                 log.info(event, **fields)
+            case ef.Alone():
+                self.alone.set()
             case _:
                 self._perform_on_processes(effect)
 

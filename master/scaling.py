@@ -100,7 +100,7 @@ class _Allocation:
                 heapq.heappush(heap, self._rank(demand, node_id))
 
     def _trim(self, demand: Demand) -> None:
-        """Take away what is not wanted any more, from where there is most; silent nodes keep theirs longest."""
+        """Take away what is not wanted, from where there is most; silent nodes keep theirs longest."""
         placed = self._placed[demand.ex_id]
         while sum(placed.values()) > demand.wanted:
             node_id = max(

@@ -1,7 +1,7 @@
 """The websockets of nodes and controllers: what waits to be sent on each.
 
-Messages to a peer are whole, so a newer one of a kind replaces one that is not sent yet: an outbox never holds more than one
-of each, however slow the peer is.
+Messages to a peer are whole, so a newer one of a kind replaces one that is not sent yet: an outbox never
+holds more than one of each, however slow the peer is.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -18,13 +18,20 @@ from sliceworks.protocol.channel import Channel, ChannelClosed
 from sliceworks.protocol.errors import PeerError
 from sliceworks.protocol.messages import Refused
 
-
 M = TypeVar("M")
 
 
 @dataclass(frozen=True, slots=True)
-class _Drop:
+class _Refuse:
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Close:
+    reason: str
+
+
+_Outgoing: TypeAlias = Struct | _Refuse | _Close
 
 
 class Outbox:
@@ -32,20 +39,15 @@ class Outbox:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self._waiting: dict[type, Struct | _Drop] = {}
+        self._waiting: dict[type, _Outgoing] = {}
         self._filled = asyncio.Event()
 
-    def put(self, message: Struct) -> None:
-        """Send this next, instead of an older one of its kind."""
+    def put(self, message: _Outgoing) -> None:
+        """Send this after what waits, instead of an older one of its kind."""
         self._waiting[type(message)] = message
         self._filled.set()
 
-    def drop(self, reason: str) -> None:
-        """Close the session after what waits."""
-        self._waiting[_Drop] = _Drop(reason)
-        self._filled.set()
-
-    async def take(self) -> Struct | _Drop:
+    async def take(self) -> _Outgoing:
         """The oldest that waits."""
         while not self._waiting:
             self._filled.clear()
@@ -77,9 +79,14 @@ class Sessions:
             outbox.put(message)
 
     def drop(self, session: int, reason: str) -> None:
-        """Close a session, if it is not gone."""
+        """Tell the peer of a session that it is refused, and close it, if it is not gone."""
         if outbox := self._outboxes.get(session):
-            outbox.drop(reason)
+            outbox.put(_Refuse(reason))
+
+    def close_all(self, reason: str) -> None:
+        """Close every session; the peers may come back."""
+        for outbox in self._outboxes.values():
+            outbox.put(_Close(reason))
 
 
 async def until_closed(outbox: Outbox, channel: Channel[M], take: Callable[[M], None]) -> None:
@@ -101,8 +108,10 @@ async def refuse(channel: Channel[M], reason: str) -> None:
 
 async def _send_all(outbox: Outbox, channel: Channel[M]) -> None:
     while True:
-        message = await outbox.take()
-        if isinstance(message, _Drop):
-            await refuse(channel, message.reason)
-        else:
-            await channel.send(message)
+        match await outbox.take():
+            case _Refuse(reason):
+                await refuse(channel, reason)
+            case _Close(reason):
+                await channel.close(reason)
+            case message:
+                await channel.send(message)

@@ -23,10 +23,9 @@ class OperationOptions(BaseModel):
     def check(self, job: Mapping[str, Any]) -> Iterable[Fault]:
         """Faults that the types of fields cannot express, found when a job is submitted.
 
-        Each `Fault` has the option's name as its path.  `job` is the document as posted: other faults in it
-        may not be found yet.  Runs where jobs are checked, not in workers; it may look at files.
+        Each `Fault` has the option's name as its path.  `job` is the job with its defaults; it may
+        have faults of its own.  Runs where jobs are checked, not in workers; it may look at files.
         """
-        del job
         return ()
 
 

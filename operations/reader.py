@@ -21,15 +21,15 @@ class _SlicerBase(Operation):
         """Called once before the first slice; `recovery` is empty unless slicing goes on where it was."""
         return None
 
-    def is_recoverable(self) -> bool:
+    def is_recoverable(self) -> bool | Awaitable[bool]:
         """Whether `initialize` can go on from `recovery`; otherwise a run ends with its controller."""
         return False
 
-    def is_relocatable(self) -> bool:
+    def is_relocatable(self) -> bool | Awaitable[bool]:
         """Whether slicing may go on on another host."""
         return False
 
-    def max_queue_length(self) -> int:
+    def max_queue_length(self) -> int | Awaitable[int]:
         """How many slices may wait to be worked on before this slicer is left alone."""
         return 10_000
 
@@ -45,7 +45,7 @@ class Slicer(_SlicerBase):
         """
         raise NotImplementedError
 
-    def checkpoint(self) -> bytes | None:
+    def checkpoint(self) -> bytes | Awaitable[bytes | None] | None:
         """What `initialize` needs besides the last request; stored together with the slices made so far."""
         return None
 

@@ -98,6 +98,14 @@ class RecordBatch(list[Record]):
         ]
 
 
+def metadata_of(records: Records, index: int) -> Metadata:
+    """The metadata of the record at `index` of any batch; {} if it has none."""
+    if isinstance(records, RecordBatch):
+        return records.metadata_of(index)
+    record = records[index]
+    return record.metadata if isinstance(record, DataEntity) else {}
+
+
 def select(records: Records, indexes: Iterable[int]) -> Records:
     """The records at these indexes; a `RecordBatch` stays one."""
     if isinstance(records, RecordBatch):

@@ -9,13 +9,13 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from sliceworks.operations.registry import OPERATIONS, OperationKind, ReaderKind
 
-_INTRODUCTION = """\
+_INTRODUCTION: Final = """\
 # Built-in operations
 
 Made by `python -m sliceworks.operations.reference`; do not edit.
@@ -25,7 +25,7 @@ A job's first operation is a reader, all others are processors. Every operation 
 | option | default | meaning |
 | --- | --- | --- |
 | `_op` | required | its name |
-| `_dead_letter_action` | `"throw"` | bad records: `throw` fails the slice, `log` logs and drops, `none` drops them |
+| `_dead_letter_action` | `"throw"` | bad records: `throw` fails the slice, `log` and `none` drop them |
 | `_encoding` | `"json"` | kept for jobs of other systems; has no effect on the built-in operations |
 
 An option that an operation does not know is refused when the job is submitted.

@@ -84,7 +84,7 @@ def make_slicer(execution: ExecutionSpec) -> Slicer | ParallelSlicer:
     kind = resolve(spec.op)
     if not isinstance(kind, ReaderKind):
         raise _out_of_place(0, spec.op)
-    return kind.slicer(_setup(execution, spec, kind, None))
+    return kind.slicer(_setup(execution, spec, kind))
 
 
 def make_worker_operations(execution: ExecutionSpec, context: OperationContext) -> list[WorkerOperation]:
@@ -95,7 +95,7 @@ def make_worker_operations(execution: ExecutionSpec, context: OperationContext) 
         if isinstance(kind, ReaderKind) != (place == 0):
             raise _out_of_place(place, spec.op)
         make = kind.fetcher if isinstance(kind, ReaderKind) else kind.processor
-        operations.append(make(_setup(execution, spec, kind, context)))
+        operations.append(make(_setup(execution, spec, kind, context=context)))
     return operations
 
 
@@ -105,7 +105,11 @@ def own_options(spec: OperationSpec) -> dict[str, object]:
 
 
 def _setup(
-    execution: ExecutionSpec, spec: OperationSpec, kind: OperationKind, context: OperationContext | None
+    execution: ExecutionSpec,
+    spec: OperationSpec,
+    kind: OperationKind,
+    *,
+    context: OperationContext | None = None,
 ) -> OperationSetup:
     options = kind.options.model_validate(own_options(spec))
     logger = structlog.get_logger("operation").bind(ex_id=execution.ex_id, op=spec.op)

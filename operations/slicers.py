@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Literal, TypeAlias
 
@@ -35,25 +36,40 @@ Slices: TypeAlias = list[bytes] | Literal[NothingNow.NOTHING_NOW] | None
 class _Source:
     """One slicer."""
 
-    __slots__ = ("call", "checkpoint", "is_async", "is_finished")
+    __slots__ = ("ask_checkpoint", "call", "checkpoint", "is_async", "is_finished")
 
-    def __init__(self, call: Callable[[], Any] | None, checkpoint: Callable[[], bytes | None] | None) -> None:
+    def __init__(self, call: Callable[[], Any] | None, ask_checkpoint: Callable[[], Any] | None) -> None:
         self.call = call or _nothing
-        self.checkpoint = checkpoint
+        self.ask_checkpoint = ask_checkpoint
+        self.checkpoint: bytes | None = None
         self.is_async = inspect.iscoroutinefunction(call)
         self.is_finished = call is None
+
+
+@dataclass(frozen=True, slots=True)
+class _Traits:
+    """What the author's class says of itself."""
+
+    recoverable: bool
+    relocatable: bool
+    max_queue_length: int
 
 
 class SlicerSet:
     """The slicers of one execution.  Made by `open`."""
 
     def __init__(
-        self, execution: ExecutionSpec, slicer: Slicer | ParallelSlicer, sources: list[_Source]
+        self,
+        execution: ExecutionSpec,
+        slicer: Slicer | ParallelSlicer,
+        *,
+        sources: list[_Source],
+        traits: _Traits,
     ) -> None:
         self.slicers = len(sources)
-        self.recoverable = bool(slicer.is_recoverable())
-        self.relocatable = bool(slicer.is_relocatable())
-        self.max_queue_length = int(slicer.max_queue_length())
+        self.recoverable = traits.recoverable
+        self.relocatable = traits.relocatable
+        self.max_queue_length = traits.max_queue_length
         self._op = execution.operations[0].op
         self._is_endless = execution.lifecycle == "persistent"
         self._slicer = slicer
@@ -67,12 +83,14 @@ class SlicerSet:
         """
         slicer = make_slicer(execution)
         op = execution.operations[0].op
-        if recovery and not slicer.is_recoverable():
-            message = f"the slicer of {op} is not recoverable: start the job again instead"
-            raise SlicerError(message)
+        entries = [_entry(item) for item in recovery if _is_told(item)]
         try:
-            await _settle(slicer.initialize([_entry(item) for item in recovery]))
-            return cls(execution, slicer, await _sources(slicer, execution.slicers))
+            if entries and not await _settled(slicer.is_recoverable()):
+                message = f"the slicer of {op} is not recoverable: start the job again instead"
+                raise SlicerError(message)
+            await _settled(slicer.initialize(entries))
+            sources = await _sources(slicer, execution.slicers)
+            return cls(execution, slicer, sources=sources, traits=await _traits(slicer))
         except BaseException as error:
             error.add_note(f"while the slicer of {op} was initialized")
             raise
@@ -90,6 +108,8 @@ class SlicerSet:
             made: Any = source.call()
             if source.is_async:
                 made = await made
+            if source.ask_checkpoint:
+                source.checkpoint = self._checked(slicer_id, await _settled(source.ask_checkpoint()))
         except BaseException as error:
             error.add_note(f"in slicer {slicer_id} of {self._op}")
             raise
@@ -101,19 +121,21 @@ class SlicerSet:
         return [self._encode(slicer_id, made)]
 
     def checkpoint(self, slicer_id: int) -> bytes | None:
-        """What the slicer wants to be kept together with all slices it has made; None if it wants nothing."""
-        ask = self._sources[slicer_id].checkpoint
-        found = ask() if ask else None
-        if found is not None and not isinstance(found, bytes):
-            message = (
-                f"slicer {slicer_id} of {self._op}: checkpoint() returned {type(found).__name__}, not bytes"
-            )
-            raise SlicerError(message)
-        return found
+        """What the slicer wants to be kept together with all slices that `next` has answered; None: nothing.
+
+        It was asked when its last call returned, so it never runs ahead of the slices.
+        """
+        return self._sources[slicer_id].checkpoint
 
     async def close(self) -> None:
         """Shut the slicers down; raises what the author's code raises."""
-        await _settle(self._slicer.shutdown())
+        await _settled(self._slicer.shutdown())
+
+    def _checked(self, slicer_id: int, found: Any) -> bytes | None:
+        if found is None or isinstance(found, bytes):
+            return found
+        message = f"slicer {slicer_id} of {self._op}: checkpoint() returned {type(found).__name__}, not bytes"
+        raise SlicerError(message)
 
     def _encode(self, slicer_id: int, request: Any) -> bytes:
         try:
@@ -132,6 +154,14 @@ class SlicerSet:
         raise SlicerError(message)
 
 
+async def _traits(slicer: Slicer | ParallelSlicer) -> _Traits:
+    return _Traits(
+        recoverable=bool(await _settled(slicer.is_recoverable())),
+        relocatable=bool(await _settled(slicer.is_relocatable())),
+        max_queue_length=int(await _settled(slicer.max_queue_length())),
+    )
+
+
 async def _sources(slicer: Slicer | ParallelSlicer, count: int) -> list[_Source]:
     if isinstance(slicer, Slicer):
         keeps = type(slicer).checkpoint is not Slicer.checkpoint
@@ -140,7 +170,7 @@ async def _sources(slicer: Slicer | ParallelSlicer, count: int) -> list[_Source]
     sources = []
     for slicer_id in range(count):
         made = slicer.new_slicer(slicer_id) if takes_id else slicer.new_slicer()
-        sources.append(_source_of(await made if inspect.isawaitable(made) else made))
+        sources.append(_source_of(await _settled(made)))
     return sources
 
 
@@ -158,9 +188,14 @@ def _entry(item: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in item.items() if name != "checkpoint" or value is not None}
 
 
-async def _settle(answer: Any) -> None:
-    if inspect.isawaitable(answer):
-        await answer
+def _is_told(item: dict[str, Any]) -> bool:
+    """Whether a slicer has anything to go on from: it may have made no slice yet."""
+    return item["last_slice"] is not None or item.get("checkpoint") is not None
+
+
+async def _settled(answer: Any) -> Any:
+    """The answer of a method, be it `def` or `async def`."""
+    return await answer if inspect.isawaitable(answer) else answer
 
 
 def _nothing() -> None:

@@ -38,8 +38,11 @@ def validate_job(document: object) -> dict[str, Any]:
     faults: list[Fault] = []
     filled = _filled_job(document, faults)
     faults += _api_faults(document)
-    entries = _entries(document)
-    operations = [_filled_operation(place, entry, document, faults) for place, entry in enumerate(entries)]
+    job = {**_job_defaults(), **document, **filled}
+    operations = [
+        _filled_operation(place, entry, job=job, faults=faults)
+        for place, entry in enumerate(_entries(document))
+    ]
     if faults:
         name = document.get("name", JobSpec.model_fields["name"].default)
         raise _invalid(faults, str(name)[:_MAX_MESSAGE_NAME])
@@ -60,7 +63,7 @@ def _filled_job(document: _Document, faults: list[Fault]) -> _Document:
         return {}
 
 
-def _filled_operation(place: int, entry: object, job: _Document, faults: list[Fault]) -> _Document:
+def _filled_operation(place: int, entry: object, *, job: _Document, faults: list[Fault]) -> _Document:
     """The options of one operation with their defaults; {} where the name itself is wrong."""
     if not isinstance(entry, dict) or not isinstance(entry.get("_op"), str) or not entry["_op"]:
         return {}  # the check of the job has said so
@@ -155,6 +158,14 @@ def _api_names(job: Mapping[str, Any]) -> list[Any]:
 def _entries(document: _Document) -> list[Any]:
     operations = document.get("operations")
     return operations if isinstance(operations, list) else []
+
+
+def _job_defaults() -> _Document:
+    return {
+        name: field.get_default(call_default_factory=True)
+        for name, field in JobSpec.model_fields.items()
+        if not field.is_required()
+    }
 
 
 def _common(entry: object) -> object:

@@ -32,7 +32,12 @@ __all__ = [
 ]
 
 ENVIRONMENT_PREFIX: Final = "SLICEWORKS_"
-OTHER_VARIABLES: Final = frozenset({"SLICEWORKS_URL"})  # the command line's own
+OTHER_VARIABLES: Final = frozenset(
+    {
+        "SLICEWORKS_URL",  # the command line's own
+        "SLICEWORKS_NODE",  # marks the processes of a node; a script that one of them runs may call us
+    }
+)
 DEFAULT: Final = "default"
 _CONSEQUENCE: Final = "default_factory_not_called"  # pydantic's word for a fault that another one brings
 

@@ -1,8 +1,8 @@
 """The worker process: runs slices, one after the other, and tells its daemon how they ended.
 
-It may block, spin or die: the daemon learns of everything that happens here from the pipe, the marker page and
-the exit status.  Signals meant for the daemon's end are ignored, because the daemon decides; if it dies, so does
-this process.  Results are told every few milliseconds, those of a slow slice at once.
+It may block, spin or die: the daemon learns of everything that happens here from the pipe, the marker page
+and the exit status.  Signals meant for the daemon's end are ignored, because the daemon decides; if it dies,
+so does this process.  Results are told every few milliseconds, those of a slow slice at once.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import signal
 import socket
 import traceback
 from collections import deque
-from pathlib import Path
 from time import perf_counter_ns, time_ns
 from typing import Final, assert_never
 
@@ -67,7 +66,14 @@ def run_worker_process(sock: socket.socket, payload: bytes) -> int:
 async def _live(start: WorkerStart, *, pipe: SyncPipe[DaemonToHost], marker: Marker) -> int:
     try:
         execution = _prepare(start)
-        chain = await Chain.open(execution, context=_context_of(start), marker=marker.operation)
+        context = OperationContext(
+            worker_id=start.worker_id,
+            node_id=start.node_id,
+            hostname=start.hostname,
+            durable=start.durable,
+            scratch=None,
+        )
+        chain = await Chain.open(execution, context=context, marker=marker.operation)
     except (Exception, SystemExit):  # noqa: BLE001 - the author's code: told to the daemon
         pipe.send(HostFailed(capped(traceback.format_exc())))
         return 1
@@ -88,18 +94,6 @@ def _prepare(start: WorkerStart) -> ExecutionSpec:
         worker_id=start.worker_id,
     )
     return execution
-
-
-def _context_of(start: WorkerStart) -> OperationContext:
-    scratch = Path(start.scratch)
-    scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return OperationContext(
-        worker_id=start.worker_id,
-        node_id=start.node_id,
-        hostname=start.hostname,
-        durable=start.durable,
-        scratch=scratch,
-    )
 
 
 async def _close(chain: Chain) -> int:
@@ -134,7 +128,8 @@ class Host:
             await self._work()
         for task in self._todo:
             self._add(task, ResultKind.RETURNED)
-        self._tell()
+        if self._seqs:
+            self._tell()
 
     async def _work(self) -> None:
         """Run what was taken, looking for more, and for the end, whenever results are told."""

@@ -141,6 +141,8 @@ class PoolMachine:
         unknown = _take_out(worker.given, frame)
         if unknown:
             frame = without(frame, unknown)
+        if not frame.seqs:
+            return
         done = len(frame.seqs) - frame.kinds.count(ResultKind.RETURNED)
         worker.finished += done
         self._pace.ran(done, sum(frame.run_us))

@@ -1,9 +1,9 @@
 """One page of memory that a worker and its daemon share: it tells which slice a dead worker had in hand.
 
-The worker writes it before each slice, the daemon reads it when the worker is dead; a death leaves the page as
-it was.  The mark stays until the result is on its way: a worker that dies between the end of a slice and its
-result has lost that slice.  Layout: start of the slice (8 bytes, ms since the epoch), its seq (8 bytes, 0: none),
-and the place of the running operation + 1 (1 byte, written by the chain).
+The worker writes it before each slice, the daemon reads it when the worker is dead; a death leaves the page
+as it was.  The mark stays until the result is on its way: a worker that dies between the end of a slice and
+its result has lost that slice.  Layout: start of the slice (8 bytes, ms since the epoch), its seq (8 bytes,
+0: none), and the place of the running operation + 1 (1 byte, written by the chain).
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""One worker process, from its fork until nothing of it is left.
+"""One worker process, from its fork until nothing of it is left: the daemon's half of `host.py`.
 
-The daemon's half of `host.py`.  Whatever a worker does, its end is told once, and only when everything that it wrote
-has been read: exit status and the end of the pipe come in any order, and a grandchild that keeps the pipe open
-delays the verdict by a moment only.  A dead worker's process group is killed.
+Whatever a worker does, its end is told once, and only when everything that it wrote has been read: exit
+status and end of the pipe come in any order, and a grandchild that keeps the pipe open delays the verdict
+by a moment only.  A dead worker's process group is killed.
 
-| the worker is ...        | kill                                        | its end                              |
-| ------------------------ | ------------------------------------------- | ------------------------------------ |
-| waiting for a place      | the wait is cancelled                       | told as never begun                  |
-| being forked             | the fork is cancelled, no child is left     | told as never begun                  |
-| a process                | SIGKILL to it and its group                 | told with cause and marker           |
+| the worker is       | kill                                    | its end is told                 |
+| ------------------- | --------------------------------------- | ------------------------------- |
+| waiting for a place | ends the wait                           | as never started                |
+| being forked        | ends the fork, which leaves no child    | as never started                |
+| a process           | SIGKILL, to it and to its process group | with its cause, from the marker |
 """
 
 from __future__ import annotations
@@ -16,13 +16,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import Final, assert_never
+from typing import Any, Final, TypeAlias, assert_never
 
 import structlog
 from msgspec import msgpack
@@ -41,15 +38,25 @@ from sliceworks.protocol.messages import (
 )
 from sliceworks.protocol.pipe import AsyncPipe
 from sliceworks.protocol.process import kill_group
-from sliceworks.worker.events import Event, WorkerExited, WorkerReady, WorkerResults, WorkerStartFailed
-from sliceworks.worker.marker import InHand, Marker, make_page, send_page
+from sliceworks.worker.events import WorkerExited, WorkerReady, WorkerResults, WorkerStartFailed
+from sliceworks.worker.marker import Marker, make_page, send_page
 from sliceworks.worker.start import WorkerStart
 
 LAST_WORDS_SECONDS: Final = 0.2  # how long the pipe of a dead worker may stay open
 LINGER_SECONDS: Final = 2.0  # how long a worker may live that has closed its pipe
+MAX_NAME_CHARS: Final = 200  # what a message takes as the name of an operation
+
+_decoder: Final[Decoder[HostToDaemon]] = Decoder(HostToDaemon)
 
 log = structlog.get_logger(__name__)
-_decoder: Final[Decoder[HostToDaemon]] = Decoder(HostToDaemon)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerForked:
+    """The worker has become a process, or is about to."""
+
+
+Told: TypeAlias = WorkerForked | WorkerReady | WorkerStartFailed | WorkerResults | WorkerExited
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,29 +69,31 @@ class Workshop:
 
 
 class Slot:
-    """A worker of one execution.  `run` is its life; the other methods may be called at any time of it."""
+    """A worker of one execution; its methods may be called at any time of its life."""
 
     def __init__(
-        self, start: WorkerStart, workshop: Workshop, *, operations: list[str], tell: Callable[[Event], None]
+        self, start: WorkerStart, workshop: Workshop, *, operations: list[str], tell: Callable[[Told], None]
     ) -> None:
-        self.worker_id = WorkerId(start.worker_id)
         self.pid = 0
         """0 until it is a process."""
+        self.placed = False
+        """Whether it takes one of the node's places."""
+        self._worker_id = WorkerId(start.worker_id)
         self._start = start
         self._workshop = workshop
         self._operations = operations
         self._tell = tell
+        self._dismissed = False
         self._task: asyncio.Task[None] | None = None
         self._child: Child | None = None
         self._pipe: AsyncPipe[HostToDaemon] | None = None
-        loop = asyncio.get_running_loop()
-        self._exited: asyncio.Future[ExitStatus] = loop.create_future()
-        self._closed: asyncio.Future[str] = loop.create_future()
-        self._end = WorkerExited(self.worker_id, f"{self._name()} was never started")
+        self._exited: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
+        self._closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._end = WorkerExited(self._worker_id, f"worker {self._worker_id} was not started")
 
     def live(self, group: asyncio.TaskGroup) -> None:
-        """Begin the worker's life in `group`; WorkerExited is told at its end, however that comes."""
-        self._task = group.create_task(self._live(), name=f"worker-{self.worker_id}")
+        """Begin the worker's life, in `group`; however it ends, that is told as WorkerExited."""
+        self._task = group.create_task(self._live(), name=f"worker-{self._worker_id}")
         self._task.add_done_callback(lambda _: self._tell(self._end))
 
     def give(self, slices: RunSlices) -> None:
@@ -94,24 +103,153 @@ class Slot:
 
     def finish(self) -> None:
         """Let it end after the slice in hand."""
+        self._dismissed = True
         if self._pipe:
             self._pipe.send(HostFinish())
 
     def kill(self) -> None:
         """End it now."""
+        self._dismissed = True
         if self._child:
             _kill(self._child)
         elif self._task:
             self._task.cancel()
 
     async def _live(self) -> None:
-        async with self._workshop.places, self._forked() as (child, marker):
-            if self._pipe is None:
-                return
+        async with self._workshop.places:
+            self.placed = True
+            self._tell(WorkerForked())
+            with contextlib.ExitStack() as stack:
+                try:
+                    page = stack.enter_context(_page())
+                    child = await self._fork(stack)
+                except (ForkServerError, OSError) as error:
+                    self._tell(WorkerStartFailed(self._worker_id, f"no worker can be started: {error}"))
+                    return
+                marker = stack.enter_context(contextlib.closing(Marker(page)))
+                await self._connect(child, page)
+                await self._accompany(child, marker)
+
+    async def _fork(self, stack: contextlib.ExitStack) -> Child:
+        payload = msgpack.encode(self._start)
+        child = await self._workshop.fork_server.spawn("worker", payload, on_exit=self._on_exit)
+        self._child = child
+        self.pid = child.pid
+        stack.callback(self._leave, child)
+        self._tell(WorkerForked())
+        log.info("worker_started", ex_id=self._start.ex_id, worker_id=self._worker_id, pid=child.pid)
+        return child
+
+    def _leave(self, child: Child) -> None:
+        """Whatever happened to us, the worker does not outlive this; from here on there is nobody to kill."""
+        _kill(child)
+        os.close(child.pidfd)
+        self._child = None
+
+    async def _connect(self, child: Child, page: int) -> None:
+        with contextlib.suppress(ConnectionError):  # dead already: its exit is on the way
+            await _send_page(child, page)
+        self._pipe = await AsyncPipe.open(
+            child.sock, _decoder, on_message=self._on_message, on_closed=self._on_closed
+        )
+
+    async def _accompany(self, child: Child, marker: Marker) -> None:
+        """To the end, and a little further."""
+        try:
             status = await self._exit_status(child)
             kill_group(child.pid)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LAST_WORDS_SECONDS):
-                    await asyncio.wait([self._closed])
-            self._end = self._obituary(status, marker.read())
-            log.info("worker_ended", ex_id=..., worker_id=self.worker_id, pid=child.pid, how=self._end.cause)
+            await asyncio.wait([self._closed], timeout=LAST_WORDS_SECONDS)
+            self._end = self._obituary(status, marker)
+        finally:
+            if self._pipe:
+                self._pipe.close()
+        write = log.info if self._dismissed else log.warning
+        write("worker_ended", ex_id=self._start.ex_id, worker_id=self._worker_id, how=self._end.cause)
+
+    async def _exit_status(self, child: Child) -> ExitStatus:
+        first: list[asyncio.Future[Any]] = [self._exited, self._closed]
+        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        if not self._exited.done():
+            await asyncio.wait([self._exited], timeout=0 if self._closed.result() else LINGER_SECONDS)
+        if not self._exited.done():
+            _kill(child)
+        return await self._exited
+
+    def _obituary(self, status: ExitStatus, marker: Marker) -> WorkerExited:
+        in_hand = marker.read()
+        started_ms, place = in_hand.started_ms, in_hand.operation
+        known = 0 < place <= len(self._operations)
+        return WorkerExited(
+            worker_id=self._worker_id,
+            cause=f"worker {self._worker_id} (pid {self.pid}) on {self._start.hostname} {self._how(status)}",
+            exit_code=status.exit_code,
+            signal=status.signal,
+            seq=in_hand.seq,
+            op=self._operations[place - 1][:MAX_NAME_CHARS] if known else "",
+            started_ms=started_ms,
+            run_us=max(0, self._workshop.clock.wall_ms() - started_ms) * 1_000 if started_ms else 0,
+        )
+
+    def _how(self, status: ExitStatus) -> str:
+        broken = self._closed.result() if self._closed.done() else ""
+        if broken:
+            return f"was killed because its pipe broke: {broken}"
+        if status.signal is not None:
+            return f"was killed by signal {status.signal} ({_signal_name(status.signal)})"
+        if status.exit_code is not None:
+            return f"ended with exit code {status.exit_code}"
+        return "died together with the fork server, nobody saw how"
+
+    def _on_message(self, message: HostToDaemon) -> None:
+        match message:
+            case HostResults():
+                self._tell(WorkerResults(self._worker_id, message))
+            case HostReady():
+                self._tell(WorkerReady(self._worker_id))
+            case HostFailed():
+                self._tell(WorkerStartFailed(self._worker_id, message.error))
+            case _ as never:
+                assert_never(never)
+
+    def _on_exit(self, status: ExitStatus) -> None:
+        if not self._exited.done():
+            self._exited.set_result(status)
+
+    def _on_closed(self, reason: str) -> None:
+        if not self._closed.done():
+            self._closed.set_result(reason)
+
+
+async def _send_page(child: Child, page: int) -> None:
+    """Send the page as soon as the child has read enough of its payload."""
+    loop = asyncio.get_running_loop()
+    writable = asyncio.Event()
+    loop.add_writer(child.sock, writable.set)
+    try:
+        await writable.wait()
+        send_page(child.sock, page)
+    finally:
+        loop.remove_writer(child.sock)
+
+
+def _kill(child: Child) -> None:
+    """Both, because the child leads a group only from a moment after its fork."""
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
+    kill_group(child.pid)
+
+
+@contextlib.contextmanager
+def _page() -> Iterator[int]:
+    descriptor = make_page()
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "a real-time signal"

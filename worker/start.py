@@ -11,10 +11,10 @@ class WorkerStart(Struct, frozen=True):
     """Everything a worker needs, through the pipe of its fork: nothing comes from environment or files."""
 
     worker_id: int
+    ex_id: str
     node_id: str
     hostname: str
     execution: bytes  # the execution document, JSON
     durable: bool  # output must survive a power cut before a slice counts as done
-    scratch: str  # a folder for this worker alone; the worker makes it, the daemon removes it
     log_level: Level
     log_format: Style

@@ -271,7 +271,7 @@ def _give_up(core: Core, execution: Execution, how: str) -> None:
     minutes = core.limits.crash_window_ms // 60_000
     failure = (
         f"the execution controller of {execution.row.ex_id} crashed {core.limits.crashes} times within "
-        f"{minutes} minutes without any progress, the last time: {how}; its slices are kept, its log says more"
+        f"{minutes} minutes without progress, the last time: {how}; its slices are kept, its log says more"
     )
     core.change(execution, failure=failure, has_errors=True)
     if execution.row.status is S.SCHEDULING:

@@ -99,7 +99,7 @@ class Core:
         self.touch(execution)
 
     def set_status(self, execution: Execution, status: ExecutionStatus) -> None:
-        """The only place where a status is written; ConflictError if the table does not have the transition."""
+        """The only place where a status is written; ConflictError if the table has no such transition."""
         was = execution.row.status
         if status is was:
             return

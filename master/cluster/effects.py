@@ -63,10 +63,7 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class SpawnController:
-    """Start the controller, then say ControllerSpawned.
-
-    Later ControllerExited (that alone if it cannot be started).
-    """
+    """Start the controller; ControllerSpawned follows, and at its end (or instead) ControllerExited."""
 
     ex_id: str
     job_id: str
@@ -129,6 +126,11 @@ class DropSession:
 
 
 @dataclass(frozen=True, slots=True)
+class Alone:
+    """After Closing: no controller process is left."""
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Something an operator wants in the log."""
 
@@ -147,5 +149,6 @@ Effect: TypeAlias = (
     | SendController
     | SendNode
     | DropSession
+    | Alone
     | Note
 )

@@ -56,9 +56,9 @@ class SaveRefused:
 
 @dataclass(frozen=True, slots=True)
 class StartRequested:
-    """Run a job: make an execution of it.  `job` is set when the job itself is new.
+    """Make an execution of a job.
 
-    Without `ex_id` it is only stored.
+    `job` is set when the job itself is new; without `ex_id` it is only stored.
     """
 
     request: int

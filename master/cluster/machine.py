@@ -69,6 +69,8 @@ class ClusterMachine:
         self._react(event)
         self._settle()
         core.flush()
+        if core.closing and not self.processes():
+            core.emit(ef.Alone())
         effects, core.effects = core.effects, []
         return effects
 
@@ -122,10 +124,7 @@ class ClusterMachine:
 
 
 def _restore(core: Core, event: ev.Restored) -> None:
-    """Take over from the master before this one: nodes are silent, controllers missing or gone.
-
-    Until they speak.
-    """
+    """Take over from the master before: nodes are silent and controllers missing or gone until they speak."""
     core.totals, core.key = event.totals, event.key
     for record in event.nodes:
         core.nodes[record.node_id] = nodes.known(record, since_ms=core.now.monotonic_ms)

@@ -22,8 +22,7 @@ def attached(core: Core, event: ev.NodeAttached) -> None:
         _come_back(core, node, event)
     core.note("node_connected", node_id=node_id, hostname=event.node.hostname, slots=event.node.slots)
     node.sent = None
-    core.touched_nodes[node_id] = None
-    core.rebalance = True
+    _touch(core, node)
 
 
 def reported(core: Core, event: ev.NodeReported) -> None:
@@ -47,8 +46,7 @@ def detached(core: Core, event: ev.NodeDetached) -> None:
         return
     core.note("node_lost", node_id=event.node_id, hostname=node.record.hostname)
     node.link = Lost(core.now.monotonic_ms)
-    core.touched_nodes[event.node_id] = None
-    core.rebalance = True
+    _touch(core, node)
 
 
 def settle(core: Core, node: Node) -> None:
@@ -57,9 +55,7 @@ def settle(core: Core, node: Node) -> None:
     if isinstance(node.link, Lost) and now_ms >= node.link.since_ms + limits.disconnect_ms:
         core.note("node_released", node_id=node.record.node_id)
         node.link = Released(node.link.since_ms)
-        core.rebalance = True
-        for ex_id in node.guests:
-            core.touch(core.executions[ex_id])
+        _touch(core, node)
     due_ms: int | None = None
     if isinstance(node.link, Lost):
         due_ms = node.link.since_ms + limits.disconnect_ms
@@ -71,11 +67,16 @@ def settle(core: Core, node: Node) -> None:
     core.timers.set((NODE, node.record.node_id), due_ms)
 
 
-def _forget(core: Core, node: Node) -> None:
-    """Nothing is known to be on it any more, and it is gone.
+def _touch(core: Core, node: Node) -> None:
+    """It came or went: look at everything that depends on it."""
+    core.rebalance = True
+    core.touched_nodes[node.record.node_id] = None
+    for ex_id in node.guests:
+        core.touch(core.executions[ex_id])
 
-    With guests it goes when the last of them has left.
-    """
+
+def _forget(core: Core, node: Node) -> None:
+    """Drop a node that is gone for good; one with guests goes when the last of them has left."""
     node_id = node.record.node_id
     if node.guests:
         return

@@ -164,7 +164,7 @@ def _access(node: Node) -> Access:
 
 
 def _last_placement(core: Core, execution: Execution) -> dict[str, int]:
-    """The placement of an execution that gets no more: kept while slices in hand are finished, then nothing."""
+    """Where an execution that gets no more has workers: kept until slices in hand are done, then nothing."""
     if execution.is_terminal or execution.row.fate.outcome:
         return dict.fromkeys(execution.row.placement, 0)
     released = [

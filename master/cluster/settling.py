@@ -170,8 +170,11 @@ def _dues(core: Core, execution: Execution) -> Iterator[int | None]:
             yield until_ms
     stop_at_ms = execution.stop_at_ms
     if stop_at_ms is not None and not execution.row.fate.outcome:
-        over = core.now.monotonic_ms >= stop_at_ms
-        yield stop_at_ms + core.limits.overdue_ms if over else stop_at_ms
-    yield execution.totals_due_ms
+        if core.now.monotonic_ms < stop_at_ms:
+            yield stop_at_ms
+        elif isinstance(execution.controller, Attached):
+            yield stop_at_ms + core.limits.overdue_ms
+    if execution.report is not None and not execution.row.fate.outcome:
+        yield execution.totals_due_ms
     for waiter in execution.waiters:
         yield waiter.deadline_ms

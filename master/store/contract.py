@@ -33,10 +33,7 @@ class ClusterStore(Protocol):
 
     @property
     def trouble(self) -> str:
-        """Why nothing can be written now; "" while all is well.
-
-        Saves wait and are repeated until they succeed.
-        """
+        """Why nothing can be written now, "" while all is well; saves are repeated until they succeed."""
         ...
 
     def save(self, changes: Sequence[Change]) -> asyncio.Future[None]:

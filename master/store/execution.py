@@ -65,21 +65,19 @@ class ExecutionStore:
         return Snapshot(
             batch=batch,
             head=head,
-            last_seq=self._connection.execute(_SQL["read_last_seq"]).fetchone()[0],
+            last_seq=self._rows("read_last_seq")[0][0],
             slicers=[
-                SlicerRow(*row[:4], finished=bool(row[4]))
-                for row in self._connection.execute(_SQL["read_slicers"])
+                SlicerRow(slicer_id, last_order, last_request, checkpoint, finished=bool(finished))
+                for slicer_id, last_order, last_request, checkpoint, finished in self._rows("read_slicers")
             ],
-            nodes=[NodeRow(*row) for row in self._connection.execute(_SQL["read_nodes"])],
-            leases=[
-                SliceRow(*row) for row in self._connection.execute(_SQL["read_leases"], (head.floor_seq,))
-            ],
-            operations=self._connection.execute(_SQL["read_operation_totals"]).fetchall(),
+            nodes=[NodeRow(*row) for row in self._rows("read_nodes")],
+            leases=[SliceRow(*row) for row in self._rows("read_leases", head.floor_seq)],
+            operations=self._rows("read_operation_totals"),
         )
 
     def load_pending(self, after_seq: int, limit: int) -> list[SliceRow]:
         """The next slices in state `pending`, by seq."""
-        return [SliceRow(*row) for row in self._connection.execute(_SQL["read_pending"], (after_seq, limit))]
+        return [SliceRow(*row) for row in self._rows("read_pending", after_seq, limit)]
 
     def apply(self, batch: Batch) -> None:
         """Write one batch, whole or not at all; a batch that was written before changes nothing.
@@ -120,6 +118,9 @@ class ExecutionStore:
     def _write_group(self, group: Group) -> None:
         for attribute, query in _GROUP_ORDER:
             self._many(query, getattr(group, attribute))
+
+    def _rows(self, query: str, *parameters: int) -> list[Row]:
+        return self._connection.execute(_SQL[query], parameters).fetchall()
 
     def _many(self, query: str, rows: list[Row]) -> None:
         if rows:

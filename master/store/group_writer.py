@@ -52,10 +52,7 @@ class GroupWriter(Generic[W]):
         self._thread.start()
 
     def submit(self, work: W) -> asyncio.Future[None]:
-        """Queue a piece of work; the future is done when it is durable.
-
-        And fails as `apply` or the database did.
-        """
+        """Queue a piece of work; the future is done when it is durable, and fails as `apply` did."""
         done: asyncio.Future[None] = self._loop.create_future()
         if self._closed:
             done.set_exception(StoreError("the store is closed"))

@@ -143,8 +143,8 @@ def _error(row: sqlite3.Row, attempts: list[dict[str, Any]]) -> str | None:
     """The text of the attempt that ended the slice."""
     if row["state"] != SliceState.ERROR:
         return None
-    texts = [attempt["error"] for attempt in attempts if attempt.get("error")]
-    return texts[-1] if texts else row["reason"]
+    texts: list[str] = [attempt["error"] for attempt in attempts if attempt.get("error")]
+    return texts[-1] if texts else str(row["reason"])
 
 
 def _attempts(

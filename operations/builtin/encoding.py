@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from sliceworks.operations.record import Records
+from sliceworks.operations.record import Records, metadata_of
 
 Reject = Callable[[Any, Exception], None]
 
@@ -70,8 +70,15 @@ def encode_csv(
 
 
 def only_fields(records: Records, fields: Sequence[str]) -> Records:
-    """The records with these fields only, in this order."""
-    return [{field: record[field] for field in fields if field in record} for record in records]
+    """The records with these fields only, in this order; what a record lacks is taken from its metadata."""
+    chosen = []
+    for index, record in enumerate(records):
+        row = {field: record[field] for field in fields if field in record}
+        if len(row) < len(fields):
+            whole = metadata_of(records, index) | record
+            row = {field: whole[field] for field in fields if field in whole}
+        chosen.append(row)
+    return chosen
 
 
 def columns_of(records: Records) -> list[str]:

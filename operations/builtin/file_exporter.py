@@ -45,7 +45,7 @@ class FileExporter(BatchProcessor):
         compression: Compression = Compression.AUTO
         """`gzip`, `zstd`, `none`; `auto`: by `extension`."""
         fields: list[str] = Field(default_factory=list)
-        """The fields to write, in this order; all of them.  For `raw` it means nothing."""
+        """The fields to write, in this order; what a record lacks is taken from its metadata.  None: all."""
         field_delimiter: str | None = Field(default=None, pattern=r'^[^\n\r"]$')
         """`csv`, `tsv`: what separates values; a comma, a tab."""
         include_header: bool = False
@@ -65,7 +65,6 @@ class FileExporter(BatchProcessor):
 
         def check(self, job: Mapping[str, Any]) -> Iterable[Fault]:
             """A path that is no folder, and arrays in files that are added to."""
-            del job
             if Path(self.path).exists() and not Path(self.path).is_dir():
                 yield Fault("path", f"{self.path} is a file, a folder is wanted")
             if self.format is Format.JSON and not self.file_per_slice:
@@ -100,7 +99,6 @@ class FileExporter(BatchProcessor):
 
     def on_slice_failed(self, slice_id: SliceId) -> None:
         """Forget it."""
-        del slice_id
         self._slice_id = ""
 
     def on_batch(self, records: Records) -> Records:

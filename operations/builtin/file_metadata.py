@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 from sliceworks.operations.record import Metadata
-
-_LINE_FEED = re.compile(b"\n")
 
 
 class TextPart:
@@ -26,7 +24,7 @@ class TextPart:
 
     @cached_property
     def _line_starts(self) -> list[int]:
-        return [0, *(feed.end() for feed in _LINE_FEED.finditer(self.data))]
+        return list(accumulate([len(line) + 1 for line in self.data.split(b"\n")], initial=0))
 
 
 @dataclass(frozen=True, slots=True)

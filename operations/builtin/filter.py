@@ -45,7 +45,6 @@ class Filter(FilterProcessor):
 
         def check(self, job: Mapping[str, Any]) -> Iterable[Fault]:
             """`value` or `regex`, not both, not neither."""
-            del job
             if (self.value is None) == (self.regex is None):
                 yield Fault("regex", "exactly one of value and regex must be given")
 

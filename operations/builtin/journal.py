@@ -96,6 +96,8 @@ def _cut(file: Path, state: _State) -> bool:
             opened.truncate(state.length)
             if state.owner.durable:
                 os.fsync(opened.fileno())
+        if state.length == 0:
+            file.unlink()
     except FileNotFoundError:
         return False
     return True

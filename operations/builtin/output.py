@@ -24,7 +24,7 @@ class AppendedFile:
         self.path = path
         self.length = 0
         self.is_broken = False
-        """A failed write could not be undone: nothing more may be added."""
+        """A failure left file and journal apart: nothing more may be added."""
         self._durable = durable
         self._journal = Journal(path, node_id=node_id, durable=durable)
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
@@ -38,9 +38,14 @@ class AppendedFile:
             _write_all(self._descriptor, data, self.length)
             if self._durable:
                 os.fdatasync(self._descriptor)
+        except BaseException:
+            self._undo()
+            raise
+        try:
             self._journal.move(length)
         except BaseException:
             self._undo()
+            self.is_broken = True
             raise
         self.length = length
 
@@ -57,7 +62,6 @@ class AppendedFile:
     def _undo(self) -> None:
         try:
             os.ftruncate(self._descriptor, self.length)
-            self._journal.move(self.length)
         except OSError:
             self.is_broken = True
 

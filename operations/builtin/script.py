@@ -42,7 +42,6 @@ class Script(BatchProcessor):
 
         def check(self, job: Mapping[str, Any]) -> Iterable[Fault]:
             """Says what cannot be done yet."""
-            del job
             if not self.command:
                 yield Fault("command", "must not be empty")
             if self.asset is not None:

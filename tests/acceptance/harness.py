@@ -49,6 +49,13 @@ class Daemon:
         assert self.process is not None
         return self.process.pid
 
+    def ensure_running(self) -> None:
+        """RuntimeError if it has ended: waiting for it would be in vain."""
+        code = self.process.poll() if self.process else None
+        if code is not None:
+            message = f"{self.command} has ended with {code}: {tail(self.log_text())}"
+            raise RuntimeError(message)
+
     def log_text(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
@@ -117,8 +124,7 @@ class Cluster:
         self.eventually(self._answers, "the master answers")
 
     def wait_for_node(self, name: str) -> None:
-        pid = self.daemons[name].pid
-        self.eventually(lambda: self.node(pid)["state"] == "connected", f"{name} is connected")
+        self.eventually(lambda: self._is_connected(self.daemons[name]), f"{name} is connected")
 
     def _add(self, name: str, command: str, **settings: Any) -> Daemon:
         config = write_config(self.folder / f"{name}.toml", data_dir=str(self.folder / name), **settings)
@@ -128,7 +134,12 @@ class Cluster:
         return daemon
 
     def _answers(self) -> bool:
+        self.daemons["master"].ensure_running()
         return self.request("GET", "/").status == 200
+
+    def _is_connected(self, daemon: Daemon) -> bool:
+        daemon.ensure_running()
+        return bool(self.node(daemon.pid)["state"] == "connected")
 
     # --- the API
 

@@ -28,7 +28,7 @@ BAD_JOBS = {
         {"operations": [READER, {"_op": "delay", "ms": "soon"}]},
         ["operations.1.ms", "delay"],
     ),
-    "no workers": ({"workers": 0, "operations": [READER, NOOP]}, ["workers", "greater than or equal to 1"]),
+    "no workers": ({"workers": 0, "operations": [READER, NOOP]}, ["workers", "greater than zero"]),
     "too few operations": ({"operations": [READER]}, ["operations", "at least two"]),
     "a reader in second place": (
         {"operations": [READER, {"_op": "data_generator"}]},

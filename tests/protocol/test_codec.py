@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sliceworks.protocol import messages
-from sliceworks.protocol.codec import Decoder, encode
+from sliceworks.protocol.codec import Decoder, encode, pack, unpack
 from sliceworks.protocol.errors import PeerError
 
 decoder: Decoder[messages.DaemonToController] = Decoder(messages.DaemonToController)
@@ -67,3 +67,15 @@ def test_fields_that_a_newer_peer_adds_are_ignored_and_missing_ones_take_their_d
     master: Decoder[messages.NodeToMaster] = Decoder(messages.NodeToMaster)
     assert master.decode(msgpack.packb([11, [], [], 7, True, "new"])) == messages.NodeState([], [], 7, True)
     assert master.decode(msgpack.packb([11, [], []])) == messages.NodeState([], [])
+
+
+def test_what_a_child_is_started_with_is_plain_msgpack_and_reads_back() -> None:
+    info = messages.WorkerInfo(1, 2, "ex", "busy")
+    assert unpack(pack(info), messages.WorkerInfo) == info
+    assert msgpack.unpackb(pack(info)) is not None
+
+
+@pytest.mark.parametrize("data", [b"", b"\xc1", b"\x80", msgpack.packb([1, 2]), b"\x01\x01"])
+def test_a_child_that_is_started_with_something_else_is_told(data: bytes) -> None:
+    with pytest.raises(PeerError, match="not a WorkerInfo"):
+        unpack(data, messages.WorkerInfo)

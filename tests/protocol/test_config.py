@@ -73,8 +73,9 @@ def test_nested_keys_in_environment_and_flags() -> None:
     assert dotted.settings.state.keep_completed == 86_400_000
 
 
-def test_the_command_lines_own_variable_is_no_setting() -> None:
-    assert load(None, {"SLICEWORKS_URL": "http://elsewhere"}).settings == Settings()
+def test_variables_with_another_use_are_no_settings() -> None:
+    others = {"SLICEWORKS_URL": "http://elsewhere", "SLICEWORKS_NODE": "node:1"}
+    assert load(None, others).settings == Settings()
 
 
 def test_times_are_numbers_or_texts(file: Path) -> None:

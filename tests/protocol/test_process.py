@@ -166,11 +166,11 @@ def test_a_child_dies_with_its_parent(start: Start) -> None:
 def test_a_child_whose_parent_is_gone_already_ends_itself(start: Start) -> None:
     parent = start(
         *python(
-            "import os\n"
-            "read, write = os.pipe()\n"
+            "import os, time\n"
+            "parent = os.getpid()\n"
             "if os.fork() == 0:\n"
-            "    os.close(write)\n"
-            "    os.read(read, 1)\n"
+            "    while os.getppid() == parent:\n"
+            "        time.sleep(0.001)\n"
             "    process.die_with_parent()\n"
             "    print('still here', flush=True)\n"
         )

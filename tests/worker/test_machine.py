@@ -173,6 +173,8 @@ def test_results_of_slices_that_were_not_given_are_dropped() -> None:
     pool.turn(results(1, 77, 1, 1), results(9, 1))
     assert pool.kinds() == {1: COMPLETED}
     assert pool.sent()[0].seqs == [1]
+    pool.turn(results(1, 1), results(1))
+    assert pool.sent() == []
 
 
 def test_what_is_not_acknowledged_is_sent_again_in_order() -> None:

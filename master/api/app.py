@@ -1,0 +1,28 @@
+"""The web application: every resource under both prefixes, and the two websockets."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiohttp import web
+
+from sliceworks.master.api import cluster, executions, jobs, slices, verbs
+from sliceworks.master.api.context import Api, bind
+from sliceworks.master.api.faults import answer_faults
+
+MAX_BODY_BYTES: Final = 10 * 1024 * 1024
+NODE_PATH: Final = "/_ws/node"
+CONTROLLER_PATH: Final = "/_ws/controller"
+
+WebSocketHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def make_app(api: Api, *, nodes: WebSocketHandler, controllers: WebSocketHandler) -> web.Application:
+    """Everything that the master serves."""
+    app = web.Application(middlewares=[answer_faults], client_max_size=MAX_BODY_BYTES)
+    for resource in (cluster, jobs, slices, executions, verbs):
+        bind(app, api, resource.ROUTES)
+    app.router.add_get(NODE_PATH, nodes)
+    app.router.add_get(CONTROLLER_PATH, controllers)
+    return app

@@ -1,0 +1,59 @@
+"""What handlers work with, and how they are bound to paths."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, TypeAlias
+
+from aiohttp import web
+
+from sliceworks.master.cluster.view import ClusterView
+from sliceworks.master.commands import Commands
+from sliceworks.master.slices import SliceHistory
+from sliceworks.master.store.contract import ClusterStore
+from sliceworks.protocol.settings import Settings
+
+PREFIXES: Final = ("", "/v1")
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The parts of the master that answer requests."""
+
+    settings: Settings
+    store: ClusterStore
+    commands: Commands
+    history: SliceHistory
+    view: ClusterView
+
+
+Handler: TypeAlias = Callable[[Api, web.Request], Awaitable[web.Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method of one path; the path is without prefix."""
+
+    method: str
+    path: str
+    handler: Handler
+
+
+def bind(app: web.Application, api: Api, routes: Sequence[Route]) -> None:
+    """Add routes with both prefixes, with and without a slash at the end."""
+    for route in routes:
+        handler = partial(route.handler, api)
+        for prefix in PREFIXES:
+            path = (prefix + route.path).rstrip("/")
+            for spelling in ([path] if path else []) + [f"{path}/"]:
+                _add(app, route.method, spelling, handler)
+
+
+def _add(
+    app: web.Application, method: str, path: str, handler: Callable[[web.Request], Awaitable[web.Response]]
+) -> None:
+    app.router.add_route(method, path, handler)
+    if method == "GET":
+        app.router.add_route("HEAD", path, handler)

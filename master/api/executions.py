@@ -1,0 +1,64 @@
+"""Executions: read them, and the controllers that run them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from sliceworks.master.api.context import Api, Route
+from sliceworks.master.api.jobs import deleted_only
+from sliceworks.master.api.latest import ex_id_of
+from sliceworks.master.api.options import page_of
+from sliceworks.master.api.rendering import answer, controller_json, execution_json
+from sliceworks.master.store.contract import EXECUTION_ORDERS
+from sliceworks.protocol.errors import NotFoundError
+from sliceworks.protocol.states import ExecutionStatus
+
+
+async def list_executions(api: Api, request: web.Request) -> web.Response:
+    """Executions, of all statuses or of some."""
+    page = page_of(request, EXECUTION_ORDERS)
+    if deleted_only(request):
+        return answer([])
+    executions = await api.store.executions(page, statuses=_statuses_of(request))
+    return answer([execution_json(stored, api.settings.hostname) for stored in executions])
+
+
+async def get_execution(api: Api, request: web.Request) -> web.Response:
+    """One execution."""
+    stored = await api.store.execution(request.match_info["ex_id"])
+    return answer(execution_json(stored, api.settings.hostname))
+
+
+async def get_controller(api: Api, request: web.Request) -> web.Response:
+    """The controller of one execution, in a list."""
+    ex_id = await ex_id_of(api, request)
+    view = api.view.controller(ex_id)
+    if view is None:
+        message = f"Could not find active slicer for ex_id: {ex_id}"
+        raise NotFoundError(message)
+    return answer([controller_json(view)])
+
+
+def _statuses_of(request: web.Request) -> list[ExecutionStatus] | None:
+    """None: all.  A status that does not exist is one that no execution has."""
+    names = [name.strip() for name in request.query.get("status", "").split(",") if name.strip()]
+    if not names or "*" in names:
+        return None
+    return [ExecutionStatus(name) for name in names if name in set(ExecutionStatus)]
+
+
+ROUTES: Final = (
+    Route("GET", "/ex", list_executions),
+    Route("GET", "/ex/{ex_id}", get_execution),
+    *(
+        Route("GET", path, get_controller)
+        for path in (
+            "/ex/{ex_id}/controller",
+            "/ex/{ex_id}/slicer",
+            "/jobs/{job_id}/controller",
+            "/jobs/{job_id}/slicer",
+        )
+    ),
+)

@@ -1,0 +1,86 @@
+"""Jobs: submit, read, start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from aiohttp import web
+
+from sliceworks.master.api.context import Api, Route
+from sliceworks.master.api.latest import latest_execution
+from sliceworks.master.api.options import choice, page_of, read_object
+from sliceworks.master.api.rendering import Json, answer, execution_json, fields_of, job_json
+from sliceworks.master.commands import Started
+from sliceworks.master.store.contract import JOB_ORDERS
+from sliceworks.master.store.records import JobRecord
+from sliceworks.protocol.errors import InvalidError
+
+_ACTIVE: Final[dict[str, bool | None]] = {"true": True, "false": False}
+
+
+async def submit_job(api: Api, request: web.Request) -> web.Response:
+    """Store a job, and run it unless told not to."""
+    posted = await read_object(request)
+    started = await api.commands.submit(posted, start=request.query.get("start") != "false")
+    return answer(_started_json(started))
+
+
+async def list_jobs(api: Api, request: web.Request) -> web.Response:
+    """Jobs, each with its latest execution if `ex` is given."""
+    page = page_of(request, JOB_ORDERS)
+    if deleted_only(request):
+        return answer([])
+    jobs = await api.store.jobs(page, active=choice(request.query, "active", _ACTIVE, None))
+    return answer(await _with_executions(api, request, jobs))
+
+
+async def get_job(api: Api, request: web.Request) -> web.Response:
+    """One job."""
+    job = await api.store.job(request.match_info["job_id"])
+    return answer((await _with_executions(api, request, [job]))[0])
+
+
+async def get_latest_execution(api: Api, request: web.Request) -> web.Response:
+    """The latest execution of a job."""
+    stored = await latest_execution(api, request)
+    return answer(execution_json(stored, api.settings.hostname))
+
+
+async def start_job(api: Api, request: web.Request) -> web.Response:
+    """Run a job anew."""
+    return answer(_started_json(await api.commands.start(request.match_info["job_id"])))
+
+
+def deleted_only(request: web.Request) -> bool:
+    """Whether only deleted documents are wanted."""
+    text = request.query.get("deleted", "false")
+    if text not in ("true", "false", ""):
+        message = "deleted query option must true or false"
+        raise InvalidError(message)
+    return text != "false"
+
+
+async def _with_executions(api: Api, request: web.Request, jobs: Sequence[JobRecord]) -> list[Json]:
+    fields = request.query.get("ex")
+    if fields is None:
+        return [job_json(job) for job in jobs]
+    latest = await api.store.latest_executions([job.job_id for job in jobs])
+    executions = {
+        job_id: fields_of(execution_json(stored, api.settings.hostname), fields)
+        for job_id, stored in latest.items()
+    }
+    return [{**job_json(job), "ex": executions.get(job.job_id, {})} for job in jobs]
+
+
+def _started_json(started: Started) -> dict[str, str]:
+    return {"job_id": started.job_id} | ({"ex_id": started.ex_id} if started.ex_id else {})
+
+
+ROUTES: Final = (
+    Route("POST", "/jobs", submit_job),
+    Route("GET", "/jobs", list_jobs),
+    Route("GET", "/jobs/{job_id}", get_job),
+    Route("GET", "/jobs/{job_id}/ex", get_latest_execution),
+    Route("POST", "/jobs/{job_id}/_start", start_job),
+)

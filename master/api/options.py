@@ -1,0 +1,92 @@
+"""Reading what clients send: query options and bodies.  Every fault is a 400 that names the option."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, Final, TypeVar
+
+import orjson
+from aiohttp import web
+
+from sliceworks.master.store.records import Order, Page
+from sliceworks.protocol.errors import InvalidError
+
+E = TypeVar("E")
+
+MAX_WINDOW: Final = 10_000
+DEFAULT_SIZE: Final = 100
+NEWEST_FIRST: Final = (Order("_updated", descending=True),)
+_MAX_DIGITS: Final = 15
+
+
+async def read_object(request: web.Request) -> dict[str, Any]:
+    """The JSON object in the body, whatever its Content-Type says; an empty body is an empty object."""
+    body = await request.read()
+    try:
+        document = orjson.loads(body) if body.strip() else {}
+    except orjson.JSONDecodeError as error:
+        message = "the json submitted is malformed"
+        raise InvalidError(message) from error
+    if not isinstance(document, dict):
+        message = "the json submitted must be an object"
+        raise InvalidError(message)
+    return document
+
+
+def page_of(
+    request: web.Request, sortable: Collection[str], *, order: tuple[Order, ...] = NEWEST_FIRST
+) -> Page:
+    """`size`, `from` and `sort` of a list."""
+    query = request.query
+    if query.get("filter"):
+        message = "filter is not an option of this version"
+        raise InvalidError(message)
+    size, offset = whole_number(query, "size", DEFAULT_SIZE), whole_number(query, "from", 0)
+    if size + offset > MAX_WINDOW:
+        message = f"from + size must be at most {MAX_WINDOW}, got {offset + size}"
+        raise InvalidError(message)
+    return Page(size, offset, _sort_of(query.get("sort", ""), sortable) or order)
+
+
+def whole_number(query: Mapping[str, str], name: str, default: int) -> int:
+    """A number that is not negative; an empty option counts as none."""
+    text = query.get(name, "").strip()
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or len(text) > _MAX_DIGITS:
+        negative = text.startswith("-") and text[1:].isdigit()
+        rule = "cannot be negative" if negative else "must be a integer"
+        message = f"{name} parameter {rule}, got {text}"
+        raise InvalidError(message)
+    return int(text)
+
+
+def choice(query: Mapping[str, str], name: str, choices: Mapping[str, E], default: E) -> E:
+    """One of a few texts; an empty option counts as none."""
+    text = query.get(name, "").strip()
+    if not text:
+        return default
+    if text not in choices:
+        message = f"{name} must be one of {', '.join(choices)}, got {text}"
+        raise InvalidError(message)
+    return choices[text]
+
+
+def flag(query: Mapping[str, str], name: str, *, default: bool) -> bool:
+    """`true` or `false`; an empty option counts as none."""
+    return choice(query, name, {"true": True, "false": False}, default)
+
+
+def _sort_of(text: str, sortable: Collection[str]) -> tuple[Order, ...]:
+    return tuple(_order_of(part.strip(), sortable) for part in text.split(",") if part.strip())
+
+
+def _order_of(part: str, sortable: Collection[str]) -> Order:
+    field, _, direction = part.partition(":")
+    if field not in sortable:
+        message = f"cannot sort by {field}, only by {', '.join(sorted(sortable))}"
+        raise InvalidError(message)
+    if direction not in ("", "asc", "desc"):
+        message = f"sort must be <field>:asc or <field>:desc, got {part}"
+        raise InvalidError(message)
+    return Order(field, descending=direction == "desc")

@@ -1,0 +1,74 @@
+"""Slices of executions: lists, counts, errors."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+from msgspec import structs
+
+from sliceworks.master.api.context import Api, Route
+from sliceworks.master.api.latest import latest_execution
+from sliceworks.master.api.options import choice, page_of
+from sliceworks.master.api.rendering import answer
+from sliceworks.master.store.records import Order
+from sliceworks.protocol.states import SliceState
+
+_STATES: Final[dict[str, SliceState | None]] = {state.name.lower(): state for state in SliceState}
+_AS_MADE: Final = (Order("_created"),)
+_SLICE_ORDERS: Final = frozenset({"_created"})
+_ERROR_ORDERS: Final = frozenset({"_updated"})
+
+
+async def list_slices(api: Api, request: web.Request) -> web.Response:
+    """Slices of one execution, in one state or in any."""
+    ex_id = request.match_info["ex_id"]
+    page = page_of(request, _SLICE_ORDERS, order=_AS_MADE)
+    state = choice(request.query, "state", _STATES, None)
+    await api.store.execution(ex_id)
+    descending = page.order[0].descending
+    slices = await api.history.slices(
+        ex_id, state=state, size=page.size, offset=page.offset, descending=descending
+    )
+    return answer(slices)
+
+
+async def count_slices(api: Api, request: web.Request) -> web.Response:
+    """How many slices of one execution are in each state."""
+    ex_id = request.match_info["ex_id"]
+    await api.store.execution(ex_id)
+    return answer(structs.asdict(await api.history.counts(ex_id)))
+
+
+async def list_errors(api: Api, request: web.Request) -> web.Response:
+    """Slices of one execution that failed; none for an execution that does not exist."""
+    return await _errors(api, request, [request.match_info["ex_id"]])
+
+
+async def list_job_errors(api: Api, request: web.Request) -> web.Response:
+    """Slices that failed in any execution of a job."""
+    await latest_execution(api, request)
+    job_id = request.match_info["job_id"]
+    return await _errors(api, request, await api.store.executions_with_errors(job_id))
+
+
+async def list_all_errors(api: Api, request: web.Request) -> web.Response:
+    """Slices that failed in any execution."""
+    return await _errors(api, request, await api.store.executions_with_errors())
+
+
+async def _errors(api: Api, request: web.Request, ex_ids: list[str]) -> web.Response:
+    page = page_of(request, _ERROR_ORDERS)
+    descending = page.order[0].descending
+    errors = await api.history.errors(ex_ids, size=page.size, offset=page.offset, descending=descending)
+    return answer(errors)
+
+
+ROUTES: Final = (
+    Route("GET", "/ex/errors", list_all_errors),
+    Route("GET", "/ex/{ex_id}/errors", list_errors),
+    Route("GET", "/ex/{job_id}/errors/{ex_id}", list_errors),
+    Route("GET", "/jobs/{job_id}/errors", list_job_errors),
+    Route("GET", "/ex/{ex_id}/slices", list_slices),
+    Route("GET", "/ex/{ex_id}/slices/_count", count_slices),
+)

@@ -1,0 +1,74 @@
+"""Steering an execution: stop, pause, resume, workers; by its id, or by that of its job."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from sliceworks.master.api.context import Api, Route
+from sliceworks.master.api.latest import ex_id_of
+from sliceworks.master.api.options import flag, whole_number
+from sliceworks.master.api.rendering import answer
+from sliceworks.master.cluster.events import AddWorkers, RemoveWorkers, SetWorkers, WorkersChange
+from sliceworks.master.commands import StopOptions
+from sliceworks.protocol.errors import InvalidError
+
+_CHANGES: Final[dict[str, tuple[str, type[AddWorkers | RemoveWorkers | SetWorkers]]]] = {
+    "add": ("add", AddWorkers),
+    "remove": ("remove", RemoveWorkers),
+    "total": ("set", SetWorkers),
+}
+
+
+async def stop(api: Api, request: web.Request) -> web.Response:
+    """End it; answers when it has ended, unless told not to wait."""
+    force = flag(request.query, "force", default=False)
+    grace_ms = whole_number(request.query, "timeout", api.settings.shutdown_timeout)
+    options = StopOptions(0 if force else grace_ms, blocking=flag(request.query, "blocking", default=True))
+    ex_id = await ex_id_of(api, request)
+    status = await api.commands.stop(ex_id, options)
+    forced = {"message": f"Force stop complete for exId: {ex_id}"} if force else {}
+    return answer({**forced, "status": status})
+
+
+async def pause(api: Api, request: web.Request) -> web.Response:
+    """Dispatch nothing for now."""
+    return answer({"status": await api.commands.pause(await ex_id_of(api, request))})
+
+
+async def resume(api: Api, request: web.Request) -> web.Response:
+    """Dispatch again."""
+    return answer({"status": await api.commands.resume(await ex_id_of(api, request))})
+
+
+async def change_workers(api: Api, request: web.Request) -> web.Response:
+    """Add, remove or set workers."""
+    verb, change = _change_of(request)
+    ex_id = await ex_id_of(api, request)
+    await api.commands.change_workers(ex_id, change)
+    return answer(f"{change.count} workers have been {verb} for execution: {ex_id}")
+
+
+def _change_of(request: web.Request) -> tuple[str, WorkersChange]:
+    given = [(name, text) for name, text in request.query.items() if name in _CHANGES]
+    count = given[0][1] if len(given) == 1 else ""
+    if not count.isascii() or not count.isdigit() or int(count[:10]) == 0:
+        message = (
+            "Must provide a valid worker parameter(add/remove/total) that is a number and greater than zero"
+        )
+        raise InvalidError(message)
+    verb, change = _CHANGES[given[0][0]]
+    return verb, change(int(count[:10]))
+
+
+ROUTES: Final = tuple(
+    Route("POST", f"/{noun}/_{verb}", handler)
+    for noun in ("ex/{ex_id}", "jobs/{job_id}")
+    for verb, handler in (
+        ("stop", stop),
+        ("pause", pause),
+        ("resume", resume),
+        ("workers", change_workers),
+    )
+)

@@ -1,0 +1,109 @@
+"""What the tests of operations share: executions, chains, and operations of their own for a while."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from sliceworks.operations.base import WorkerOperation
+from sliceworks.operations.chain import Chain, OperationContext, SliceTask
+from sliceworks.operations.processors import Processor
+from sliceworks.operations.reader import Fetcher, ParallelSlicer, Slicer
+from sliceworks.operations.registry import OPERATIONS, ProcessorKind, ReaderKind, make_worker_operations
+from sliceworks.protocol.documents import ExecutionSpec
+from sliceworks.protocol.ids import Epoch, Seq, SliceId
+
+OpenChain = Callable[..., Awaitable[Chain]]
+Execution = Callable[..., ExecutionSpec]
+
+
+class ListSlicer(Slicer):
+    """Makes no slices."""
+
+    def slice(self) -> None:
+        return None
+
+
+class GivenFetcher(Fetcher):
+    """A request holds the records themselves."""
+
+    def fetch(self, request: Any) -> Any:
+        return request
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> OperationContext:
+    return OperationContext(worker_id=1, node_id="node-1", hostname="host", durable=True, scratch=tmp_path)
+
+
+@pytest.fixture
+def execution() -> Execution:
+    def make(*operations: dict[str, Any], **fields: Any) -> ExecutionSpec:
+        document = {"ex_id": "ex-1", "job_id": "job-1", "operations": list(operations), **fields}
+        return ExecutionSpec.model_validate(document)
+
+    return make
+
+
+@pytest.fixture
+def register(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Makes an operation of these classes known for one test."""
+
+    def add(name: str, *, processor: type[Processor] | None = None, **reader: Any) -> None:
+        if processor:
+            monkeypatch.setitem(OPERATIONS, name, ProcessorKind(name, processor))
+            return
+        slicer: type[Slicer | ParallelSlicer] = reader.get("slicer", ListSlicer)
+        fetcher: type[Fetcher] = reader.get("fetcher", GivenFetcher)
+        monkeypatch.setitem(OPERATIONS, name, ReaderKind(name, slicer, fetcher))
+
+    return add
+
+
+@pytest.fixture
+async def open_chain(
+    context: OperationContext, execution: Execution, register: Callable[..., None]
+) -> AsyncIterator[OpenChain]:
+    """Opens chains that begin with `given`, whose request is its records; they are closed at the end."""
+    register("given")
+    async with AsyncExitStack() as stack:
+
+        async def open_one(
+            *operations: dict[str, Any], marker: list[int] | None = None, **fields: Any
+        ) -> Chain:
+            spec = execution(*operations, **fields)
+            chain = await Chain.open(spec, context=context, marker=marker)
+            stack.push_async_callback(chain.close)
+            return chain
+
+        yield open_one
+
+
+@pytest.fixture
+def task() -> Callable[..., SliceTask]:
+    def make(request: Any = None, *, slice_id: str = "slice-1", retries: int = 0) -> SliceTask:
+        text = orjson.dumps([] if request is None else request)
+        return SliceTask(SliceId(slice_id), Seq(1), Epoch(1 + retries), text, retries)
+
+    return make
+
+
+@pytest.fixture
+def operation(context: OperationContext, execution: Execution) -> Callable[..., Any]:
+    """One operation, made as a worker makes it, outside of a chain."""
+
+    def make(name: str, *, durable: bool = True, **options: Any) -> WorkerOperation:
+        used = OperationContext(
+            context.worker_id, context.node_id, context.hostname, durable=durable, scratch=context.scratch
+        )
+        is_reader = isinstance(OPERATIONS[name], ReaderKind)
+        entry = {"_op": name, **options}
+        entries = [entry, {"_op": "noop"}] if is_reader else [{"_op": "data_generator"}, entry]
+        return make_worker_operations(execution(*entries), used)[0 if is_reader else 1]
+
+    return make
