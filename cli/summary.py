@@ -42,15 +42,14 @@ def summary_of(result: RunResult) -> dict[str, Any]:
         "slices_failed": result.counts.error,
         "slices_left": result.counts.made - result.counts.done,
         "seconds": round(result.seconds, 3),
-        "operations": [_operation(execution, totals) for totals in execution.get("_analytics") or []],
+        "operations": [_operation(totals) for totals in execution.get("_analytics") or []],
         "results": _results(execution),
     }
 
 
-def _operation(execution: dict[str, Any], totals: dict[str, Any]) -> dict[str, Any]:
-    place = totals["op"]
+def _operation(totals: dict[str, Any]) -> dict[str, Any]:
     return {
-        "operation": execution["operations"][place]["_op"],
+        "operation": totals["op"],
         "slices": totals["slices"],
         "records_in": totals["records_in"],
         "records_out": totals["records_out"],

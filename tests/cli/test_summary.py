@@ -19,8 +19,22 @@ EXECUTION: dict[str, Any] = {
     "_status": "completed",
     "operations": [{"_op": "data_generator"}, {"_op": "file_exporter", "path": "/results"}],
     "_analytics": [
-        {"op": 0, "slices": 3, "time_us": 1_500_000, "records_in": 0, "records_out": 9, "memory_bytes": 1},
-        {"op": 1, "slices": 3, "time_us": 500, "records_in": 9, "records_out": 9, "memory_bytes": 1},
+        {
+            "op": "data_generator",
+            "slices": 3,
+            "time_us": 1_500_000,
+            "records_in": 0,
+            "records_out": 9,
+            "memory_bytes": 1,
+        },
+        {
+            "op": "file_exporter",
+            "slices": 3,
+            "time_us": 500,
+            "records_in": 9,
+            "records_out": 9,
+            "memory_bytes": 1,
+        },
     ],
 }
 

@@ -44,6 +44,10 @@ def daemon(port: int, data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
+def fork_server_of(process: subprocess.Popen[bytes]) -> int:
+    return int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
+
+
 async def gone(workers: list[WorkerInfo]) -> None:
     """Wait until none of the processes lives."""
     async with asyncio.timeout(10):
@@ -106,8 +110,7 @@ async def test_a_dead_fork_server_costs_workers_but_not_the_daemon(
 ) -> None:
     with daemon(master.port, tmp_path) as process:
         workers = await with_workers(master, assign(2), 2)
-        server = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
-        os.kill(server, signal.SIGKILL)
+        os.kill(fork_server_of(process), signal.SIGKILL)
         await gone(workers)
         await master.until(
             lambda: (

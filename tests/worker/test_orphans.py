@@ -13,7 +13,7 @@ from sliceworks.worker.orphans import reap, reaping
 
 async def test_a_child_that_ends_is_reaped_and_its_owner_can_still_wait() -> None:
     loop = asyncio.get_running_loop()
-    with reaping(loop):
+    with reaping():
         child = subprocess.Popen([sys.executable, "-c", ""])  # noqa: ASYNC220 - a child of ours is the point
         dead = asyncio.Event()
         pidfd = os.pidfd_open(child.pid)

@@ -114,11 +114,11 @@ class Rig:
 
     def release_saves(self) -> None:
         """What was held becomes durable."""
-        self.hold_saves = False
-        held, self.held = self.held, []
-        for save in held:
+        while self.held:
+            save = self.held.pop(0)
             self.store.apply(save)
             self.tell(ev.Saved(save.number))
+        self.hold_saves = False
 
     def pass_time(self, milliseconds: int) -> None:
         """Let time pass, looking whenever the machine asked for it."""
