@@ -93,7 +93,7 @@ def run_one(cluster: Cluster) -> float:
     wait_for(lambda: cluster.counts(ex_id)["completed"] == 1, pause=0.001)
     seconds = time.perf_counter() - started
     cluster.wait_until_over(ex_id)
-    wait_for(lambda: not cluster.pids("worker", ex_id) + cluster.pids("execution_controller", ex_id))
+    cluster.wait_until_gone(ex_id)
     return seconds
 
 

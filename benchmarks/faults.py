@@ -56,6 +56,7 @@ def run(
         kill(cluster, ex_id)
         status = cluster.wait_until_over(ex_id)
     seconds = time.perf_counter() - started
+    cluster.wait_until_gone(ex_id)
     counts, ids = cluster.counts(ex_id), written_ids(output)
     return {
         "killed": victim,

@@ -159,6 +159,6 @@ def _version(path: Path) -> tuple[int, int] | None:
     """Changes when the file is written anew; None if it is not there or empty."""
     try:
         status = path.stat()
-    except FileNotFoundError:
+    except OSError:
         return None
     return (status.st_ino, status.st_mtime_ns) if status.st_size else None

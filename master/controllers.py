@@ -73,7 +73,7 @@ def judge(hello: ControllerHello, credentials: Credentials | None) -> Verdict:
         return Stranger(f"there is no execution {hello.ex_id}")
     if hello.generation != credentials.generation:
         return Stranger(f"generation {hello.generation} was replaced by generation {credentials.generation}")
-    if not proves(hello.proof, credentials.secret, "controller", hello.nonce):
+    if not proves(hello.proof, credentials.secret, role="controller", nonce=hello.nonce):
         return Stranger("the proof is wrong")
     if (hello.version, hello.schema) != (VERSION, SCHEMA):
         return Unfit(

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from aiohttp import web
@@ -21,6 +21,7 @@ from sliceworks.master.api.context import Api
 from sliceworks.master.cluster import events as ev
 from sliceworks.master.cluster.machine import ClusterMachine
 from sliceworks.master.cluster.model import Limits
+from sliceworks.master.cluster.summary import summary
 from sliceworks.master.cluster.view import ClusterView
 from sliceworks.master.commands import Commands
 from sliceworks.master.controllers import ControllerSessions
@@ -32,7 +33,7 @@ from sliceworks.master.executions import (
 )
 from sliceworks.master.listening import listen, remember_port, url_of
 from sliceworks.master.nodes import NodeSessions
-from sliceworks.master.reactor import ClusterReactor, Ports, Replies
+from sliceworks.master.reactor import ClusterReactor, Ports, Replies, RunningProcesses
 from sliceworks.master.sessions import Sessions
 from sliceworks.master.slices import SliceHistory
 from sliceworks.master.store.cluster import SqliteClusterStore
@@ -70,33 +71,39 @@ async def _live(settings: Settings, context: DaemonContext) -> None:
             SqliteClusterStore.open(path, durability=settings.state.durability) as store,
             ForkServer.start(CHILDREN) as forks,
         ):
-            master = Master(settings, store, forks=forks, master_url=url_of(settings, listener))
+            url = url_of(settings, listener)
+            processes = partial(ControllerProcesses, forks, ControllerSetup(settings, url))
+            master = Master(settings, store, make_processes=processes, validate=JobValidator(forks))
             async with master.running(), _serving(master.app, listener):
                 remember_port(settings, listener)
-                log.info("master_ready", url=master.url, data_dir=str(settings.data_dir))
-                context.notify.ready(f"serving {master.url}")
-                await context.stopping.wait()
-                context.notify.extend_timeout(END_SECONDS * 2)
-                await master.close()
+                log.info("master_ready", url=url, data_dir=str(settings.data_dir))
+                async with context.reporting(master.pulse):
+                    await context.stopping.wait()
+                    await master.close()
+    log.info("master_ended")
 
 
 class Master:
     """All parts of a master round one machine; `running` is its life."""
 
     def __init__(
-        self, settings: Settings, store: ClusterStore, *, forks: ForkServer, master_url: str
+        self,
+        settings: Settings,
+        store: ClusterStore,
+        *,
+        make_processes: Callable[[Callable[[ev.Event], None]], RunningProcesses],
+        validate: Callable[[bytes], Awaitable[dict[str, Any]]],
     ) -> None:
-        self.url = master_url
         self._settings = settings
         self._store = store
         self._machine = ClusterMachine(limits_of(settings))
         self._ref = Ref[ev.Event]("cluster", MAILBOX)
         self._replies = Replies()
         self._sessions = Sessions()
-        self._processes = ControllerProcesses(forks, ControllerSetup(settings, master_url), self._tell)
+        self._processes = make_processes(self._tell)
         ports = Ports(store, self._processes, self._sessions, replies=self._replies, clock=SystemClock())
         self._reactor = ClusterReactor(self._machine, ports, self._tell)
-        self.app = self._make_app(forks)
+        self.app = self._make_app(validate)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -114,6 +121,11 @@ class Master:
                 for task in tasks:
                     task.cancel()
 
+    async def pulse(self) -> str:
+        """Go once through the machine; what it has to do with now."""
+        await self._reactor.turn(self._ref)
+        return summary(self._machine.core)
+
     async def close(self) -> None:
         """Let controllers save and end; kill those that do not."""
         self._tell(ev.Closing())
@@ -126,13 +138,13 @@ class Master:
                 await end_process(identity, grace_seconds=0)
         self._sessions.close_all("the master is shutting down")
 
-    def _make_app(self, forks: ForkServer) -> web.Application:
+    def _make_app(self, validate: Callable[[bytes], Awaitable[dict[str, Any]]]) -> web.Application:
         settings = self._settings
         commands = Commands(
             self._store,
             self._replies,
             tell=self._ref.tell,
-            validate=JobValidator(forks),
+            validate=validate,
             clock=SystemClock(),
             timeout_ms=settings.api_response_timeout,
             answer_margin_ms=settings.network_latency_buffer,

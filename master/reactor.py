@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol, assert_never
@@ -45,6 +46,10 @@ class Processes(Protocol):
     def inspect(self, order: ef.InspectStore) -> None:
         """Read what one has left."""
         ...
+
+
+class RunningProcesses(Processes, AbstractAsyncContextManager["RunningProcesses"], Protocol):
+    """Such processes, looked after for as long as the context lasts."""
 
 
 class Replies:
@@ -119,6 +124,12 @@ class ClusterReactor(Actor[ev.Event]):
                 late_ms = self._ports.clock.monotonic_ms() - now_ms - wait_ms
                 ref.tell(ev.Stalled() if late_ms > STALL_MS else ev.TimePassed())
                 await self._stepped.wait()
+
+    async def turn(self, ref: Ref[ev.Event]) -> None:
+        """Come back when the machine has taken in an event."""
+        self._stepped.clear()
+        ref.tell(ev.TimePassed())
+        await self._stepped.wait()
 
     def _perform(self, effect: ef.Effect) -> None:
         match effect:

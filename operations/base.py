@@ -6,15 +6,18 @@ looked up once, when a worker starts.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from structlog.typing import FilteringBoundLogger
 
+from sliceworks.operations import payload
+from sliceworks.operations.apis import Apis
 from sliceworks.operations.context import OperationContext
 from sliceworks.operations.errors import FatalSliceError
 from sliceworks.operations.options import OperationOptions
+from sliceworks.operations.record import DataEntity, Record
 from sliceworks.protocol.documents import ExecutionSpec, OperationSpec
 from sliceworks.protocol.ids import SliceId
 
@@ -33,6 +36,8 @@ class OperationSetup:
     logger: FilteringBoundLogger
     context: OperationContext | None = None
     """Where it runs; None for slicers."""
+    apis: Apis = field(default_factory=Apis)
+    """The APIs of its worker."""
 
 
 class Operation:
@@ -79,15 +84,16 @@ class WorkerOperation(Operation):
             message = f"{setup.spec.op} runs in workers only"
             raise TypeError(message)
         self.context = setup.context
+        self._apis = setup.apis
 
     def initialize(self) -> Maybe:
         """Called once before the first slice; an error here means that the worker cannot start."""
         return None
 
     def reject_record(self, record: Any, error: Exception) -> None:
-        """Do with a bad record what the job's `_dead_letter_action` says: raise, log, or drop it silently.
+        """Do with a bad record what `_dead_letter_action` says: raise, log, drop it, or give it to an API.
 
-        A FatalSliceError is always raised.
+        A FatalSliceError is always raised.  What the API raises is raised, too.
         """
         action = self.operation_spec.dead_letter_action
         if action == "throw" or isinstance(error, FatalSliceError):
@@ -95,6 +101,31 @@ class WorkerOperation(Operation):
         if action == "log":
             shown = repr(record)[:MAX_LOGGED_RECORD_CHARS]
             self.logger.error("record_rejected", record=shown, error=f"{type(error).__name__}: {error}")
+        elif action != "none":
+            self._apis.get(action)(record, error)
+
+    def get_api(self, name: str | None = None) -> Any:
+        """What the API of this name handed out; without a name, the API of the operation's `_api_name`.
+
+        Names are those of the job's `apis`, with their tags.  They are there from `initialize` on, for an
+        API those before it in the list; LookupError if there is none.
+        """
+        wanted = name or self.operation_spec.options.get("_api_name")
+        if not wanted:
+            message = f"{self.operation_spec.op} asks for its API, but the job gives it no _api_name"
+            raise LookupError(message)
+        return self._apis.get(wanted)
+
+    def decode(self, data: bytes | str, metadata: Mapping[str, Any] | None = None) -> DataEntity:
+        """The record that these bytes stand for, by the operation's `_encoding`.
+
+        `json`: a JSON object, ValueError or TypeError if they are none; `raw`: `{"data": bytes}`.
+        """
+        return payload.decode(data, self.operation_spec.encoding, metadata)
+
+    def encode(self, record: Record) -> bytes:
+        """The bytes of a record, by the operation's `_encoding`; TypeError if it has none."""
+        return payload.encode(record, self.operation_spec.encoding)
 
     def on_slice_initialized(self, slice_id: SliceId) -> Maybe:
         """A try of this slice is about to begin."""

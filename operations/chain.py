@@ -2,13 +2,13 @@
 
 A chain makes one try of a slice and says how it ended; whether there is another try is the controller's
 decision.  An error of the author's code never gets out of `run`.  `marker[0]` is the place of the running
-operation + 1, and 0 when none runs: a page of shared memory there tells a daemon where its worker died.
+operation + 1, 0 when none runs, and more than there are operations in an API or observer: a page of shared
+memory there tells a daemon where its worker died.
 """
 
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import MutableSequence
 from dataclasses import dataclass
 from time import perf_counter_ns
@@ -18,12 +18,13 @@ import orjson
 import structlog
 
 from sliceworks.operations.analytics import Meter
-from sliceworks.operations.base import WorkerOperation
+from sliceworks.operations.chain_parts import ChainParts
 from sliceworks.operations.context import OperationContext
 from sliceworks.operations.errors import FatalSliceError, ShutdownError
 from sliceworks.operations.failure import error_text
 from sliceworks.operations.hooks import Hooks, Overrides, announce
-from sliceworks.operations.registry import make_worker_operations
+from sliceworks.operations.making import make_parts
+from sliceworks.operations.registry import BUILT_IN, Catalog
 from sliceworks.operations.steps import argument_for, not_a_list, steps_of
 from sliceworks.protocol.documents import ExecutionSpec
 from sliceworks.protocol.ids import Epoch, Seq, SliceId
@@ -59,16 +60,14 @@ class SliceOutcome:
 class Chain:
     """The operations of one execution in one worker.  Made by `open`, used by one task at a time."""
 
-    def __init__(
-        self, execution: ExecutionSpec, operations: list[WorkerOperation], marker: MutableSequence[int]
-    ) -> None:
-        self._names = [spec.op for spec in execution.operations]
-        self._operations = operations
-        self._steps = steps_of(operations)
-        self._hooks = Hooks.of(operations)
+    def __init__(self, execution: ExecutionSpec, parts: ChainParts, marker: MutableSequence[int]) -> None:
+        self._names = parts.names
+        self._parts = parts
+        self._steps = steps_of(parts.operations)
+        self._hooks = Hooks.of(parts.operations, parts.apis)
         self._has_opening = self._hooks.has_opening
         self._marker = marker
-        self._meter = Meter(len(operations)) if execution.analytics else None
+        self._meter = Meter(len(parts.operations)) if execution.analytics else None
 
     @classmethod
     async def open(
@@ -77,23 +76,16 @@ class Chain:
         *,
         context: OperationContext,
         marker: MutableSequence[int] | None = None,
+        catalog: Catalog = BUILT_IN,
     ) -> Chain:
-        """Make the operations and initialize them, in order.
+        """Make the operations and APIs and initialize them: APIs first, each in the order of the job.
 
         Raises what the author's code raises, with a note that names the operation; those that were
         initialized before it are shut down.
         """
-        operations = make_worker_operations(execution, context)
-        started: list[WorkerOperation] = []
-        for spec, operation in zip(execution.operations, operations, strict=True):
-            try:
-                await _settle(operation.initialize())
-            except BaseException as error:
-                error.add_note(f"while operation {spec.op} was initialized")
-                await _shut_down(started)
-                raise
-            started.append(operation)
-        return cls(execution, operations, [0] if marker is None else marker)
+        parts = make_parts(execution, context, catalog)
+        await parts.start()
+        return cls(execution, parts, [0] if marker is None else marker)
 
     async def run(self, task: SliceTask) -> SliceOutcome:
         """Make one try; raises nothing but the cancellation of the calling task."""
@@ -132,7 +124,7 @@ class Chain:
                 await self._flush()
         except Exception as error:  # noqa: BLE001 - the author's code: the shutdown goes on, the error is raised below
             errors.append(error)
-        errors += await _shut_down(self._operations)
+        errors += await self._parts.stop()
         if self._meter:
             self._meter.close()
         if errors:
@@ -196,24 +188,10 @@ class Chain:
             self._marker[0] = step.mark
             answer = step.call(argument_for(step, records))
             records = await answer if step.is_async else answer
+            if not isinstance(records, list):
+                raise not_a_list(step, records)
         await announce(self._hooks.on_flush_end, self._marker)
         self._marker[0] = 0
-
-
-async def _settle(answer: Any) -> None:
-    """Wait for what an `async def` method returned; a `def` method is done already."""
-    if inspect.isawaitable(answer):
-        await answer
-
-
-async def _shut_down(operations: list[WorkerOperation]) -> list[Exception]:
-    errors: list[Exception] = []
-    for operation in operations:
-        try:
-            await _settle(operation.shutdown())
-        except Exception as error:  # noqa: BLE001 - the author's code: the others are shut down all the same
-            errors.append(error)
-    return errors
 
 
 def _is_cancelled() -> bool:

@@ -35,7 +35,7 @@ def job_faults(error: ValidationError) -> list[Fault]:
 
 
 def option_faults(
-    error: ValidationError, *, op: str, path: str, schema: type[OperationOptions]
+    error: ValidationError, *, label: str, path: str, schema: type[OperationOptions]
 ) -> dict[str, Fault]:
     """The faults of an operation's options: one for each wrong option, by its name ("" for all together)."""
     reasons: dict[str, list[str]] = {}
@@ -43,16 +43,16 @@ def option_faults(
         option = str(detail["loc"][0]) if detail["loc"] else ""
         reasons.setdefault(option, []).append(_option_text(detail, option, schema))
     return {
-        option: option_fault(op=op, path=path, option=option, reason=", or ".join(dict.fromkeys(texts)))
+        option: option_fault(label=label, path=path, option=option, reason=", or ".join(dict.fromkeys(texts)))
         for option, texts in reasons.items()
     }
 
 
-def option_fault(*, op: str, path: str, option: str, reason: str) -> Fault:
-    """One fault: `path` is that of the operation."""
+def option_fault(*, label: str, path: str, option: str, reason: str) -> Fault:
+    """One fault: `path` is that of the operation or API, `label` (`operation filter`) names it."""
     if not option:
-        return Fault(path, f"operation {op}: {reason}")
-    return Fault(f"{path}.{option}", f"operation {op}, option {option}: {reason}")
+        return Fault(path, f"{label}: {reason}")
+    return Fault(f"{path}.{option}", f"{label}, option {option}: {reason}")
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
 """Which operations override which hooks, looked up once.
 
-A hook that nobody overrides is an empty tuple, so that the chain passes it with one test.
+A hook that nobody overrides is an empty tuple, so that the chain passes it with one test.  APIs and observers
+stand around the operations: theirs come first when something begins, and last when it ends.
 """
 
 from __future__ import annotations
@@ -8,14 +9,24 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, MutableSequence, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from sliceworks.operations.base import WorkerOperation
+
+_ENDS: Final = frozenset(
+    {
+        "on_slice_finalizing",
+        "on_slice_finished",
+        "on_slice_failed",
+        "on_operation_complete",
+        "on_flush_end",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """One operation's override of one hook."""
+    """One operation's override of one hook; APIs and observers have the places after the operations."""
 
     place: int
     call: Callable[..., Any]
@@ -27,7 +38,7 @@ Overrides: TypeAlias = tuple[Hook, ...]
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """The overrides of each hook, in the order of the operations."""
+    """The overrides of each hook, in the order in which they are called."""
 
     on_slice_initialized: Overrides
     on_slice_retry: Overrides
@@ -41,9 +52,14 @@ class Hooks:
     on_flush_end: Overrides
 
     @classmethod
-    def of(cls, operations: Sequence[WorkerOperation]) -> Hooks:
-        """The hooks of these operations."""
-        return cls(**{field.name: _overrides(field.name, operations) for field in fields(cls)})
+    def of(cls, operations: Sequence[WorkerOperation], apis: Sequence[WorkerOperation] = ()) -> Hooks:
+        """The hooks of these operations, and of the APIs and observers around them."""
+        placed = list(enumerate((*operations, *apis)))
+        inner, outer = placed[: len(operations)], placed[len(operations) :]
+        orders = {True: [*inner, *reversed(outer)], False: [*outer, *inner]}
+        return cls(
+            **{field.name: _overrides(field.name, orders[field.name in _ENDS]) for field in fields(cls)}
+        )
 
     @property
     def has_opening(self) -> bool:
@@ -65,9 +81,9 @@ async def announce(overrides: Overrides, marker: MutableSequence[int], *argument
             await answer
 
 
-def _overrides(name: str, operations: Sequence[WorkerOperation]) -> Overrides:
+def _overrides(name: str, placed: Sequence[tuple[int, WorkerOperation]]) -> Overrides:
     default = getattr(WorkerOperation, name)
-    methods = [(place, getattr(operation, name)) for place, operation in enumerate(operations)]
+    methods = [(place, getattr(operation, name)) for place, operation in placed]
     return tuple(
         Hook(place, method, inspect.iscoroutinefunction(method))
         for place, method in methods

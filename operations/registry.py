@@ -1,13 +1,12 @@
-"""Which operations exist, by name, and how to make them for an execution."""
+"""Which operations and APIs exist, by name."""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
-import structlog
-
-from sliceworks.operations.base import OperationSetup, WorkerOperation
 from sliceworks.operations.builtin.data_generator import DataGeneratorFetcher, DataGeneratorSlicer
 from sliceworks.operations.builtin.delay import Delay
 from sliceworks.operations.builtin.file_exporter import FileExporter
@@ -15,13 +14,11 @@ from sliceworks.operations.builtin.file_reader import FileReaderFetcher, FileRea
 from sliceworks.operations.builtin.filter import Filter
 from sliceworks.operations.builtin.noop import Noop
 from sliceworks.operations.builtin.script import Script
-from sliceworks.operations.context import OperationContext
 from sliceworks.operations.errors import UnknownOperationError
+from sliceworks.operations.operation_api import Observer, OperationAPI
 from sliceworks.operations.options import OperationOptions
 from sliceworks.operations.processors import Processor
 from sliceworks.operations.reader import Fetcher, ParallelSlicer, Slicer
-from sliceworks.protocol.documents import ExecutionSpec, OperationSpec
-from sliceworks.protocol.errors import Fault, InvalidError
 
 ENGINE_OPTIONS = frozenset({"_api_name", "_connection"})
 """Fields of an operation that are not its own options, besides those of OperationSpec."""
@@ -54,6 +51,19 @@ class ProcessorKind:
         return self.processor.Options
 
 
+@dataclass(frozen=True, slots=True)
+class ApiKind:
+    """What a job lists in its `apis`."""
+
+    name: str
+    api: type[OperationAPI | Observer]
+
+    @property
+    def options(self) -> type[OperationOptions]:
+        """The schema."""
+        return self.api.Options
+
+
 OperationKind = ReaderKind | ProcessorKind
 
 OPERATIONS: dict[str, OperationKind] = {
@@ -70,53 +80,38 @@ OPERATIONS: dict[str, OperationKind] = {
 }
 
 
+APIS: dict[str, ApiKind] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Operations and APIs that jobs may name.  An API may have the name of an operation."""
+
+    operations: Mapping[str, OperationKind]
+    apis: Mapping[str, ApiKind]
+
+    def resolve(self, name: str) -> OperationKind:
+        """The operation of this name; UnknownOperationError carries the nearest names."""
+        kind = self.operations.get(name)
+        if kind is None:
+            raise UnknownOperationError(name, _nearest(name, self.operations))
+        return kind
+
+    def resolve_api(self, name: str) -> ApiKind:
+        """The API or observer of this name, tag or not; UnknownOperationError carries the nearest names."""
+        kind = self.apis.get(name.partition(":")[0])
+        if kind is None:
+            raise UnknownOperationError(name, _nearest(name, self.apis))
+        return kind
+
+
+BUILT_IN: Final = Catalog(OPERATIONS, APIS)
+
+
 def resolve(name: str) -> OperationKind:
-    """The operation of this name; UnknownOperationError carries the nearest names."""
-    kind = OPERATIONS.get(name)
-    if kind is None:
-        raise UnknownOperationError(name, tuple(difflib.get_close_matches(name, OPERATIONS, n=3)))
-    return kind
+    """The built-in operation of this name; UnknownOperationError carries the nearest names."""
+    return BUILT_IN.resolve(name)
 
 
-def make_slicer(execution: ExecutionSpec) -> Slicer | ParallelSlicer:
-    """The slicer of an execution, not yet initialized."""
-    spec = execution.operations[0]
-    kind = resolve(spec.op)
-    if not isinstance(kind, ReaderKind):
-        raise _out_of_place(0, spec.op)
-    return kind.slicer(_setup(execution, spec, kind))
-
-
-def make_worker_operations(execution: ExecutionSpec, context: OperationContext) -> list[WorkerOperation]:
-    """The fetcher and the processors of an execution, in order, not yet initialized."""
-    operations: list[WorkerOperation] = []
-    for place, spec in enumerate(execution.operations):
-        kind = resolve(spec.op)
-        if isinstance(kind, ReaderKind) != (place == 0):
-            raise _out_of_place(place, spec.op)
-        make = kind.fetcher if isinstance(kind, ReaderKind) else kind.processor
-        operations.append(make(_setup(execution, spec, kind, context=context)))
-    return operations
-
-
-def own_options(spec: OperationSpec) -> dict[str, object]:
-    """What the operation itself is told: the fields of its entry that the engine does not use."""
-    return {name: value for name, value in spec.options.items() if name not in ENGINE_OPTIONS}
-
-
-def _setup(
-    execution: ExecutionSpec,
-    spec: OperationSpec,
-    kind: OperationKind,
-    *,
-    context: OperationContext | None = None,
-) -> OperationSetup:
-    options = kind.options.model_validate(own_options(spec))
-    logger = structlog.get_logger("operation").bind(ex_id=execution.ex_id, op=spec.op)
-    return OperationSetup(spec, options, execution, logger, context)
-
-
-def _out_of_place(place: int, name: str) -> InvalidError:
-    wanted = "a reader" if place == 0 else "a processor"
-    message = f"operation {name} cannot be in place {place} of a job: {wanted} is wanted there"
-    return InvalidError(message, (Fault(f"operations.{place}._op", message),))
+def _nearest(name: str, known: Mapping[str, object]) -> tuple[str, ...]:
+    return tuple(difflib.get_close_matches(name, known, n=3))

@@ -16,8 +16,9 @@ from typing import Any, Final, Literal, TypeAlias
 import orjson
 
 from sliceworks.operations.errors import SlicerError
+from sliceworks.operations.making import make_slicer
 from sliceworks.operations.reader import ParallelSlicer, Recovery, Slicer
-from sliceworks.operations.registry import make_slicer
+from sliceworks.operations.registry import BUILT_IN, Catalog
 from sliceworks.protocol.documents import ExecutionSpec
 from sliceworks.protocol.messages import MAX_REQUEST_BYTES
 
@@ -76,12 +77,14 @@ class SlicerSet:
         self._sources = sources
 
     @classmethod
-    async def open(cls, execution: ExecutionSpec, *, recovery: Recovery) -> SlicerSet:
+    async def open(
+        cls, execution: ExecutionSpec, *, recovery: Recovery, catalog: Catalog = BUILT_IN
+    ) -> SlicerSet:
         """Make and initialize them; with a `recovery` that is not empty, they go on after it.
 
         Raises SlicerError if they cannot, and what the author's code raises, with a note that names it.
         """
-        slicer = make_slicer(execution)
+        slicer = make_slicer(execution, catalog)
         op = execution.operations[0].op
         entries = [_entry(item) for item in recovery if _is_told(item)]
         try:

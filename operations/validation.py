@@ -7,27 +7,28 @@ authors' checks, so a daemon calls it in a child process.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import ValidationError
 
+from sliceworks.operations.api_entries import filled_apis, use_faults
+from sliceworks.operations.entries import Owner, filled_options
 from sliceworks.operations.errors import UnknownOperationError
-from sliceworks.operations.fault_texts import job_faults, option_fault, option_faults
-from sliceworks.operations.registry import ENGINE_OPTIONS, OperationKind, ReaderKind, resolve
+from sliceworks.operations.fault_texts import job_faults
+from sliceworks.operations.registry import BUILT_IN, ENGINE_OPTIONS, Catalog, OperationKind, ReaderKind
 from sliceworks.protocol.documents import JobSpec
 from sliceworks.protocol.errors import Fault, InvalidError
 
 _COMMON = ("_op", "_encoding", "_dead_letter_action")
-_DEAD_LETTER_ACTIONS = ("throw", "log", "none")
 _MAX_MESSAGE_FAULTS = 20
 _MAX_MESSAGE_NAME = 200
 
 _Document = dict[str, Any]
 
 
-def validate_job(document: object) -> dict[str, Any]:
-    """The job with all defaults, its operations' too, ready to become an execution.
+def validate_job(document: object, *, catalog: Catalog = BUILT_IN) -> dict[str, Any]:
+    """The job with all defaults, those of its operations and APIs too, ready to become an execution.
 
     Raises InvalidError with all faults.  Unknown fields of the job are kept, and so are unknown options of
     an operation that allows them.
@@ -37,10 +38,10 @@ def validate_job(document: object) -> dict[str, Any]:
         raise _invalid([fault])
     faults: list[Fault] = []
     filled = _filled_job(document, faults)
-    faults += _api_faults(document)
     job = {**_job_defaults(), **document, **filled}
+    apis = filled_apis(job, catalog=catalog, faults=faults)
     operations = [
-        _filled_operation(place, entry, job=job, faults=faults)
+        _filled_operation(place, entry, job=job, catalog=catalog, faults=faults)
         for place, entry in enumerate(_entries(document))
     ]
     if faults:
@@ -48,6 +49,7 @@ def validate_job(document: object) -> dict[str, Any]:
         raise _invalid(faults, str(name)[:_MAX_MESSAGE_NAME])
     common = filled["operations"]
     filled["operations"] = [{**common[place], **options} for place, options in enumerate(operations)]
+    filled["apis"] = apis
     return filled
 
 
@@ -63,49 +65,29 @@ def _filled_job(document: _Document, faults: list[Fault]) -> _Document:
         return {}
 
 
-def _filled_operation(place: int, entry: object, *, job: _Document, faults: list[Fault]) -> _Document:
+def _filled_operation(
+    place: int, entry: object, *, job: _Document, catalog: Catalog, faults: list[Fault]
+) -> _Document:
     """The options of one operation with their defaults; {} where the name itself is wrong."""
     if not isinstance(entry, dict) or not isinstance(entry.get("_op"), str) or not entry["_op"]:
         return {}  # the check of the job has said so
     path, name = f"operations.{place}", entry["_op"]
-    faults += _engine_faults(path, entry, job)
+    faults += _connection_faults(path, entry)
+    faults += use_faults(path, entry, job=job, catalog=catalog)
     try:
-        kind = resolve(name)
+        kind = catalog.resolve(name)
     except UnknownOperationError as error:
         faults.append(Fault(f"{path}._op", str(error)))
         return {}
     faults += _place_faults(path, place, kind)
     kept = {option: entry[option] for option in sorted(ENGINE_OPTIONS & entry.keys())}
-    return kept | _filled_options(path, kind, entry, job=job, faults=faults)
-
-
-def _filled_options(
-    path: str, kind: OperationKind, entry: _Document, *, job: _Document, faults: list[Fault]
-) -> _Document:
-    """The options with their defaults; with faults in some, the others are still checked."""
     given = {
-        name: value for name, value in entry.items() if name not in ENGINE_OPTIONS and name not in _COMMON
+        option: value
+        for option, value in entry.items()
+        if option not in ENGINE_OPTIONS and option not in _COMMON
     }
-    wrong: dict[str, Fault] = {}
-    try:
-        options = kind.options.model_validate(given)
-    except ValidationError as error:
-        wrong = option_faults(error, op=kind.name, path=path, schema=kind.options)
-        faults += wrong.values()
-        try:
-            options = kind.options.model_validate({n: value for n, value in given.items() if n not in wrong})
-        except ValidationError:
-            return {}
-    try:
-        found = list(options.check(job))
-    except Exception as error:  # noqa: BLE001 - the author's check: its failure is a fault of the job
-        found = [Fault("", f"could not be checked: {type(error).__name__}: {error}")]
-    faults += (
-        option_fault(op=kind.name, path=path, option=fault.path, reason=fault.message)
-        for fault in found
-        if fault.path.partition(".")[0] not in wrong
-    )
-    return options.model_dump(mode="json")
+    owner = Owner(f"operation {kind.name}", path, kind.options)
+    return kept | filled_options(owner, given, job=job, faults=faults)
 
 
 def _place_faults(path: str, place: int, kind: OperationKind) -> Iterator[Fault]:
@@ -121,38 +103,11 @@ def _place_faults(path: str, place: int, kind: OperationKind) -> Iterator[Fault]
         )
 
 
-def _engine_faults(path: str, entry: _Document, job: _Document) -> Iterator[Fault]:
-    """Faults in the fields that all operations have."""
-    name, action = entry["_op"], entry.get("_dead_letter_action", "throw")
-    if isinstance(action, str) and action and action not in _DEAD_LETTER_ACTIONS:
-        reason = f"must be throw, log or none: dead letter APIs are not available, got {action!r}"
-        yield option_fault(op=name, path=path, option="_dead_letter_action", reason=reason)
-    api_name = entry.get("_api_name")
-    if api_name is not None and api_name not in _api_names(job):
-        yield Fault(f"{path}._api_name", f"Could not find the associated api for {api_name}")
-    connection = entry.get("_connection")
+def _connection_faults(path: str, entry: _Document) -> Iterator[Fault]:
+    name, connection = entry["_op"], entry.get("_connection")
     if connection is not None:
         reason = f'Operation {name} refers to connection "{connection}" which is unavailable'
         yield Fault(f"{path}._connection", reason)
-
-
-def _api_faults(job: _Document) -> Iterator[Fault]:
-    """Operation APIs are checked by name; there are none yet."""
-    seen: set[Any] = set()
-    for place, name in enumerate(_api_names(job)):
-        path = f"apis.{place}._name"
-        if not isinstance(name, str) or not name:
-            yield Fault(path, "API requires an _name")
-        elif name in seen:
-            yield Fault(path, f"Duplicate API configurations for {name} found")
-        else:
-            seen.add(name)
-            yield Fault(path, f"Unable to find module for operation: {name}")
-
-
-def _api_names(job: Mapping[str, Any]) -> list[Any]:
-    apis = job.get("apis")
-    return [api.get("_name") for api in apis if isinstance(api, dict)] if isinstance(apis, list) else []
 
 
 def _entries(document: _Document) -> list[Any]:

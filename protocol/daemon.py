@@ -2,6 +2,9 @@
 
 SIGTERM and SIGINT only set `stopping`; what a stop means is the daemon's own affair.  A daemon that cannot
 start because of its configuration says so in one line instead of a traceback.
+
+A service manager is told that the daemon lives only when a message has gone through the mailbox of the loop
+that takes work: a daemon that hangs falls silent, also when its event loop still turns.
 """
 
 from __future__ import annotations
@@ -12,9 +15,10 @@ import fcntl
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, TypeAlias
 
 import structlog
 import uvloop
@@ -24,6 +28,12 @@ from sliceworks.protocol.notify import Notifier
 
 log = structlog.get_logger(__name__)
 
+REPORT_SECONDS: Final = 5.0
+"""How often the service manager gets a new status line, and in the end more time."""
+
+Pulse: TypeAlias = Callable[[], Awaitable[str]]
+"""Goes once through the loop that takes work, and comes back with a status line."""
+
 
 @dataclass(frozen=True, slots=True)
 class DaemonContext:
@@ -31,6 +41,36 @@ class DaemonContext:
 
     stopping: asyncio.Event
     notify: Notifier
+
+    @contextlib.asynccontextmanager
+    async def reporting(self, pulse: Pulse) -> AsyncIterator[None]:
+        """The start is over when `pulse` has come back; in the block, each return of it is a sign of life.
+
+        Once the daemon is stopping, each is also a request for more time, so that an end may take as long as
+        it needs, and one that hangs is cut short.
+        """
+        if not self.notify.is_heard:
+            yield
+            return
+        self.notify.ready(await pulse())
+        async with asyncio.TaskGroup() as group:
+            reports = group.create_task(self._report(pulse), name="service-manager")
+            try:
+                yield
+            finally:
+                reports.cancel()
+
+    async def _report(self, pulse: Pulse) -> None:
+        seconds = min(REPORT_SECONDS, self.notify.watchdog_seconds / 3 or REPORT_SECONDS)
+        while not self.stopping.is_set():
+            self.notify.alive(await pulse())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self.stopping.wait()
+        while True:
+            self.notify.alive(f"stopping: {await pulse()}")
+            self.notify.extend_timeout(seconds * 3)
+            await asyncio.sleep(seconds)
 
 
 def run_daemon(main: Callable[[DaemonContext], Awaitable[None]]) -> int:
@@ -79,10 +119,7 @@ async def _live(main: Callable[[DaemonContext], Awaitable[None]], notify: Notifi
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, context, number)
-    async with asyncio.TaskGroup() as group:
-        watchdog = group.create_task(_pat_watchdog(notify), name="watchdog")
-        await main(context)
-        watchdog.cancel()
+    await main(context)
 
 
 def _stop(context: DaemonContext, number: signal.Signals) -> None:
@@ -92,12 +129,6 @@ def _stop(context: DaemonContext, number: signal.Signals) -> None:
     log.info("stopping", signal=number.name)
     context.notify.stopping()
     context.stopping.set()
-
-
-async def _pat_watchdog(notify: Notifier) -> None:
-    while notify.watchdog_seconds:
-        notify.watchdog()
-        await asyncio.sleep(notify.watchdog_seconds / 3)
 
 
 def _explain(error: Exception) -> int:

@@ -10,12 +10,23 @@ from __future__ import annotations
 import os
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 
 from sliceworks.protocol.durations import DurationMs
 
 NonEmpty = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 LogLevel = Literal["trace", "debug", "info", "warn", "error", "fatal"]
+
+
+def _no_bool(value: Any) -> Any:
+    """A bool is no number here, though Python takes it for one."""
+    if isinstance(value, bool):
+        message = "must be a whole number, not true or false"
+        raise ValueError(message)
+    return value
+
+
+Count = Annotated[int, BeforeValidator(_no_bool)]
 
 
 def default_workers() -> int:
@@ -51,10 +62,10 @@ class JobSpec(BaseModel):
         min_length=2, max_length=100, description="a reader and at least one processor, in order"
     )
     apis: tuple[dict[str, Any], ...] = ()
-    workers: int = Field(
+    workers: Count = Field(
         default_factory=default_workers, ge=1, le=100_000, description="worker processes wanted"
     )
-    slicers: int = Field(default=1, ge=1, le=1_000, description="slicers that make slices side by side")
+    slicers: Count = Field(default=1, ge=1, le=1_000, description="slicers that make slices side by side")
     analytics: bool = True
     active: bool = True
     autorecover: bool = False
@@ -62,7 +73,7 @@ class JobSpec(BaseModel):
     max_retries: int = Field(
         default=3, ge=0, le=1_000_000, strict=True, description="tries after the first, for operation errors"
     )
-    max_worker_losses: int = Field(
+    max_worker_losses: Count = Field(
         default=3, ge=1, le=1_000, description="workers a slice may kill before it is `poison`"
     )
     max_attempts: Literal[1] | None = Field(default=None, description="1: each slice is begun at most once")

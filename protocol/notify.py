@@ -12,7 +12,12 @@ class Notifier:
 
     def __init__(self, address: str, watchdog_seconds: float) -> None:
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
-        self.watchdog_seconds = watchdog_seconds  # it wants to hear `watchdog` more often than this; 0: never
+        self.watchdog_seconds = watchdog_seconds  # it wants to hear `alive` more often than this; 0: never
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether there is a service manager."""
+        return bool(self._address)
 
     @classmethod
     def from_environment(cls, environment: MutableMapping[str, str]) -> Notifier:
@@ -25,23 +30,19 @@ class Notifier:
 
     def ready(self, status: str = "") -> None:
         """The start is over."""
-        self._send("READY=1", *([f"STATUS={status}"] if status else []))
+        self._send("READY=1", *_status(status))
 
-    def status(self, text: str) -> None:
-        """One line for `systemctl status`."""
-        self._send(f"STATUS={text}")
+    def alive(self, status: str = "") -> None:
+        """The loop that takes work turns; `status` is one line for `systemctl status`."""
+        self._send("WATCHDOG=1", *_status(status))
 
     def stopping(self) -> None:
         """The end has begun."""
         self._send("STOPPING=1")
 
     def extend_timeout(self, seconds: float) -> None:
-        """The start or the end needs this much more time."""
+        """The start or the end needs this much more time, or a new word by then."""
         self._send(f"EXTEND_TIMEOUT_USEC={round(seconds * 1e6)}")
-
-    def watchdog(self) -> None:
-        """The loop turns."""
-        self._send("WATCHDOG=1")
 
     def _send(self, *lines: str) -> None:
         if not self._address:
@@ -52,3 +53,7 @@ class Notifier:
                 sock.sendto("\n".join(lines).encode(), self._address)
             except OSError:
                 return  # a service manager that does not listen is no reason to stop
+
+
+def _status(text: str) -> list[str]:
+    return [f"STATUS={text}"] if text else []

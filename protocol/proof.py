@@ -25,6 +25,6 @@ def proof_of(secret: bytes, role: Role, nonce: bytes) -> bytes:
     return hmac.digest(secret, role.encode() + b":" + nonce, hashlib.sha256)
 
 
-def proves(proof: bytes, secret: bytes, role: Role, nonce: bytes) -> bool:
+def proves(proof: bytes, secret: bytes, *, role: Role, nonce: bytes) -> bool:
     """Whether `proof` was made with `secret`, in constant time."""
     return hmac.compare_digest(proof, proof_of(secret, role, nonce))

@@ -27,7 +27,7 @@ from sliceworks.protocol.messages import VERSION, NodeHello
 from sliceworks.protocol.process import set_child_subreaper, sweep
 from sliceworks.worker.identity import node_id_of
 from sliceworks.worker.master_link import MasterLink
-from sliceworks.worker.node import Node
+from sliceworks.worker.node import Node, StatusAsked
 from sliceworks.worker.orphans import reaping
 from sliceworks.worker.pool import Drain, Premises
 from sliceworks.worker.slot import Workshop
@@ -103,18 +103,17 @@ async def _live(settings: Settings, premises: Premises, context: DaemonContext) 
             group.create_task(link.run(node.ref.tell), name="master-link"),
         ]
         log.info("node_started", node_id=premises.node_id, slots=settings.workers, master=str(url))
-        context.notify.ready(f"{settings.workers} slots")
-        await context.stopping.wait()
-        await _drain(node, link, context, grace_ms=settings.shutdown_timeout)
+        async with context.reporting(lambda: node.ref.ask(StatusAsked)):
+            await context.stopping.wait()
+            await _drain(node, link, grace_ms=settings.shutdown_timeout)
         for part in parts:
             part.cancel()
     log.info("node_ended", node_id=premises.node_id)
 
 
-async def _drain(node: Node, link: MasterLink, context: DaemonContext, *, grace_ms: int) -> None:
+async def _drain(node: Node, link: MasterLink, *, grace_ms: int) -> None:
     """Let slices in hand end and their results be acknowledged; what takes longer is run again elsewhere."""
     limit_seconds = grace_ms / 1_000 + ACK_SECONDS
-    context.notify.extend_timeout(limit_seconds + GOODBYE_SECONDS + ACK_SECONDS)
     node.ref.tell(Drain(grace_ms))
     try:
         async with asyncio.timeout(limit_seconds):

@@ -192,7 +192,7 @@ def _check_welcome(message: ControllerToDaemon, target: Target, nonce: bytes) ->
     if message.version != VERSION:
         text = f"the controller speaks protocol version {message.version}, this node {VERSION}"
         raise PeerError(text)
-    if not proves(message.proof, target.secret, "controller", nonce):
+    if not proves(message.proof, target.secret, role="controller", nonce=nonce):
         text = "whoever answers there does not know the secret of this execution's controller"
         raise PeerError(text)
 

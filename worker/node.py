@@ -15,7 +15,7 @@ from typing import Final, TypeAlias, assert_never
 
 import structlog
 
-from sliceworks.protocol.actor import Actor, Ref
+from sliceworks.protocol.actor import Actor, Ref, answer
 from sliceworks.protocol.errors import InvalidError
 from sliceworks.protocol.messages import Assignment, Assignments, NodeState
 from sliceworks.worker.events import Peer, PeerFound, PeerLost
@@ -34,7 +34,14 @@ class PoolOver:
     ex_id: str
 
 
-NodeMessage: TypeAlias = Assignments | PeerFound | PeerLost | PoolChanged | PoolOver | Drain
+@dataclass(frozen=True, slots=True)
+class StatusAsked:
+    """What is this node about, in one line?"""
+
+    reply: asyncio.Future[str]
+
+
+NodeMessage: TypeAlias = Assignments | PeerFound | PeerLost | PoolChanged | PoolOver | Drain | StatusAsked
 
 
 class Node(Actor[NodeMessage]):
@@ -74,6 +81,8 @@ class Node(Actor[NodeMessage]):
                 self._on_over(message.ex_id)
             case Drain():
                 self._drain(message)
+            case StatusAsked():
+                answer(message.reply, self._status())
             case _ as never:
                 assert_never(never)
         self._show(self._roster.state())
@@ -84,8 +93,9 @@ class Node(Actor[NodeMessage]):
         self._check_slots()
         for ex_id, pool in self._pools.items():
             pool.tell(Assign(self._number, self._wanted.get(ex_id)))
-        for ex_id in self._wanted.keys() - self._pools.keys():
-            self._start(ex_id)
+        for ex_id in self._wanted:
+            if ex_id not in self._pools:
+                self._start(ex_id)
 
     def _start(self, ex_id: str) -> None:
         """Start a pool, if the execution is wanted here."""
@@ -131,6 +141,13 @@ class Node(Actor[NodeMessage]):
             pool.tell(message)
         if not self._pools:
             self.drained.set()
+
+    def _status(self) -> str:
+        """Such as `2 executions, 7 of 8 slots busy, connected to the master`."""
+        executions = f"{len(self._pools)} execution{'' if len(self._pools) == 1 else 's'}"
+        busy = len(self._roster.state().workers)
+        master = "connected to the master" if self._master_found else "looking for the master"
+        return f"{executions}, {busy} of {self._slots} slots busy, {master}"
 
     def _check_slots(self) -> None:
         """Say it once when more is assigned than fits: the rest waits for a free slot."""

@@ -207,6 +207,12 @@ class Slot:
             case HostReady():
                 self._tell(WorkerReady(self._worker_id))
             case HostFailed():
+                log.warning(
+                    "worker_cannot_start",
+                    ex_id=self._start.ex_id,
+                    worker_id=self._worker_id,
+                    error=message.error,
+                )
                 self._tell(WorkerStartFailed(self._worker_id, message.error))
             case _ as never:
                 assert_never(never)

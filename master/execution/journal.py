@@ -118,7 +118,7 @@ class Journal:
         """Record a success that is not of the first attempt (that one is `complete_first`)."""
         self.head.start -= 1
         self.head.completed += 1
-        self._end_slice(item, SliceState.COMPLETED, now, None)
+        self._end_slice(item, SliceState.COMPLETED, now=now)
         self._end_attempt(item, ended, now)
 
     def complete_first(self, rows: list[Row]) -> None:
@@ -133,7 +133,7 @@ class Journal:
         self.head.start -= 1
         self.head.pending += 1
         self._avoid_group_of(item)
-        self._end_slice(item, SliceState.PENDING, now, None)
+        self._end_slice(item, SliceState.PENDING, now=now)
         self._end_attempt(item, ended, now)
 
     def fail(self, item: Slice, ended: Ended, reason: ErrorReason, *, now: Now) -> None:
@@ -141,7 +141,7 @@ class Journal:
         self.head.start -= 1
         self.head.error += 1
         self._avoid_group_of(item)
-        self._end_slice(item, SliceState.ERROR, now, reason)
+        self._end_slice(item, SliceState.ERROR, now=now, reason=reason)
         self._end_attempt(item, ended, now)
 
     def put_slicer(self, row: Row) -> None:
@@ -230,7 +230,9 @@ class Journal:
         self._dependents.open_grants[grant.connection] = grant
         return grant
 
-    def _end_slice(self, item: Slice, state: SliceState, now: Now, reason: ErrorReason | None) -> None:
+    def _end_slice(
+        self, item: Slice, state: SliceState, *, now: Now, reason: ErrorReason | None = None
+    ) -> None:
         row = (state, now.wall_ms, item.op_errors, item.losses, reason, item.seq)
         self._groups[-1].ends.append(row)
         self._changed = True

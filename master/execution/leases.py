@@ -57,7 +57,7 @@ class LeaseTable:
                 continue
             ended = Ended(_kind(kind), worker, started_ms, run_us, results.details.get(index))
             self._end(item, ended, now)
-        self._record(link, rows, accepted, len(results.seqs))
+        self._record(link, rows, accepted=accepted, told=len(results.seqs))
         return accepted
 
     def adopt(self, item: Slice, link: Link) -> None:
@@ -82,7 +82,7 @@ class LeaseTable:
     def _of(self, link: Link) -> list[Slice]:
         return [item for item in self.held.values() if item.link is link]
 
-    def _record(self, link: Link, rows: list[Row], accepted: int, told: int) -> None:
+    def _record(self, link: Link, rows: list[Row], *, accepted: int, told: int) -> None:
         if rows:
             self._journal.complete_first(rows)
         link.outstanding -= accepted
@@ -100,7 +100,8 @@ class LeaseTable:
         if ended.kind is ResultKind.COMPLETED:
             self._journal.complete(item, ended, now)
             return
-        self._judge(item, ended, ended.kind, now=now)
+        begun_and_returned = ended.kind is ResultKind.RETURNED and ended.started_ms
+        self._judge(item, ended, Vanished.BEGUN if begun_and_returned else ended.kind, now=now)
 
     def _judge(self, item: Slice, ended: Ended, how: ResultKind | Vanished, *, now: Now) -> None:
         match judge(item, how, self._rules):

@@ -93,7 +93,8 @@ class LinkServer:
         if hello.version != VERSION:
             message = f"the daemon speaks protocol {hello.version}, this controller speaks {VERSION}"
             raise VersionError(message)
-        known = hello.ex_id == self._ex_id and proves(hello.proof, self._secret, "daemon", hello.nonce)
+        proven = proves(hello.proof, self._secret, role="daemon", nonce=hello.nonce)
+        known = hello.ex_id == self._ex_id and proven
         if not known or hello.generation != self._generation:
             await channel.send(
                 Refused("this controller does not know you: wait for the master's next assignments")

@@ -101,6 +101,7 @@ class LinkTable:
         link = self._by_connection.get(connection)
         if link is None:
             return None
+        link.recalling = False
         head = self._journal.head
         if link in self._uncounted:
             self._uncounted.discard(link)

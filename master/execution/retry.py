@@ -20,9 +20,10 @@ MAX_DELAY_MS: Final = 60_000
 
 
 class Vanished(Enum):
-    """The lease ended with its daemon; nobody knows whether the slice was begun."""
+    """The lease ended from outside: nothing is counted, but the slice may not be as it was."""
 
-    NODE = auto()
+    NODE = auto()  # with its daemon; nobody knows whether the slice was begun
+    BEGUN = auto()  # its worker was ended by us (a stop, a drain) with the slice in hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def judge(item: Slice, ended: ResultKind | Vanished, rules: Rules) -> Verdict:
             return _after_error(item, ended, rules)
         case ResultKind.LOST:
             return _after_loss(item, rules)
-        case Vanished.NODE:
+        case Vanished():
             return End(ErrorReason.LOST) if rules.at_most_once else AT_ONCE
         case _:
             return AT_ONCE

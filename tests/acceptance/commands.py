@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.acceptance.harness import MARK, eventually, marked_processes
+from tests.acceptance.harness import MARK, command_of, eventually, marked_processes
 
 
 @dataclass
@@ -61,7 +61,7 @@ def command(*arguments: str) -> Iterator[Running]:
             yield Running(process, mark)
         finally:
             process.kill()
-            left = marked_processes(mark)
+            left = {pid: command_of(pid) for pid in marked_processes(mark)}
             for pid in left:
                 os.kill(pid, signal.SIGKILL)
             assert not left, f"processes are left: {left}"

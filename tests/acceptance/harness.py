@@ -199,6 +199,14 @@ class Cluster:
         self.eventually(lambda: self.status(ex_id) in TERMINAL, f"{ex_id} is over", seconds=seconds)
         return self.status(ex_id)
 
+    def wait_until_gone(self, ex_id: str) -> None:
+        """Until no process of an execution is left."""
+
+        def is_gone() -> bool:
+            return not self.pids("worker", ex_id) + self.pids("execution_controller", ex_id)
+
+        self.eventually(is_gone, f"no process of {ex_id} is left")
+
     def wait_status(self, ex_id: str, status: str, *, seconds: float = 30) -> None:
         self.eventually(lambda: self.status(ex_id) == status, f"{ex_id} is {status}", seconds=seconds)
 

@@ -36,8 +36,8 @@ def exporter(path: Path, *, file_per_slice: bool = False) -> Job:
 
 
 def written_records(path: Path) -> list[Job]:
-    """Every record in the files of an exporter's folder."""
-    files = sorted(file for file in path.rglob("*") if file.is_file())
+    """Every record in the files of an exporter's folder; what begins with a dot is no output."""
+    files = sorted(file for file in path.iterdir() if not file.name.startswith("."))
     return [json.loads(line) for file in files for line in file.read_text().splitlines()]
 
 

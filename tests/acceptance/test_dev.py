@@ -6,6 +6,8 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.commands import Running, command
 from tests.acceptance.harness import Cluster, eventually
 from tests.acceptance.jobs import delay, generated, noop
@@ -39,7 +41,8 @@ def test_a_daemon_that_dies_is_started_again_at_the_same_port(tmp_path: Path) ->
         dev.wait_until_nothing_is_left()
 
 
-def test_when_it_is_killed_its_daemons_end_too(tmp_path: Path) -> None:
+def test_when_it_is_killed_its_daemons_end_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLICEWORKS_SHUTDOWN_TIMEOUT", "1s")  # for results that nobody takes any more
     with command("dev", "--port", "0", "--workers", "1", "--data-dir", str(tmp_path)) as dev:
         cluster = connected(dev, tmp_path)
         ex_id = cluster.submit(generated(delay(10), size=5, workers=1, lifecycle="persistent"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sliceworks.master.store.verify import verify_execution
 from tests.acceptance.harness import Cluster
-from tests.acceptance.jobs import exporter, generated, noop, written_ids
+from tests.acceptance.jobs import delay, exporter, generated, noop, written_ids
 
 
 def test_a_job_runs_to_its_end_and_every_slice_is_recorded(cluster: Cluster, output: Path) -> None:
@@ -41,12 +41,10 @@ def test_the_slices_can_be_listed(cluster: Cluster) -> None:
 
 
 def test_when_it_is_over_no_process_of_it_is_left(cluster: Cluster) -> None:
-    ex_id = cluster.submit(generated(noop(), size=10))
+    ex_id = cluster.submit(generated(delay(100), size=10))
+    cluster.wait_workers(ex_id, 2)
     cluster.wait_until_over(ex_id)
-    cluster.eventually(
-        lambda: not cluster.pids("worker", ex_id) and not cluster.pids("execution_controller", ex_id),
-        "no process of the execution is left",
-    )
+    cluster.wait_until_gone(ex_id)
 
 
 def test_the_job_and_its_execution_are_listed(cluster: Cluster) -> None:

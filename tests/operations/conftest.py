@@ -14,7 +14,8 @@ from sliceworks.operations.base import WorkerOperation
 from sliceworks.operations.chain import Chain, OperationContext, SliceTask
 from sliceworks.operations.processors import Processor
 from sliceworks.operations.reader import Fetcher, ParallelSlicer, Slicer
-from sliceworks.operations.registry import OPERATIONS, ProcessorKind, ReaderKind, make_worker_operations
+from sliceworks.operations.making import make_parts
+from sliceworks.operations.registry import APIS, OPERATIONS, ApiKind, ProcessorKind, ReaderKind
 from sliceworks.protocol.documents import ExecutionSpec
 from sliceworks.protocol.ids import Epoch, Seq, SliceId
 
@@ -104,6 +105,6 @@ def operation(context: OperationContext, execution: Execution) -> Callable[..., 
         is_reader = isinstance(OPERATIONS[name], ReaderKind)
         entry = {"_op": name, **options}
         entries = [entry, {"_op": "noop"}] if is_reader else [{"_op": "data_generator"}, entry]
-        return make_worker_operations(execution(*entries), used)[0 if is_reader else 1]
+        return make_parts(execution(*entries), used).operations[0 if is_reader else 1]
 
     return make

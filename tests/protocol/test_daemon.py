@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -44,20 +45,71 @@ def test_the_first_signal_stops_and_the_second_changes_nothing(number: signal.Si
     assert logs[0]["signal"] == number.name
 
 
-def test_the_service_manager_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def main(context: DaemonContext) -> None:
-        context.notify.ready()
-        await until_stopped(context)
-
+@pytest.fixture
+def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """The socket of a service manager that wants to hear something every 50 ms."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(str(tmp_path / "notify"))
         listening.settimeout(10)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-        monkeypatch.setenv("WATCHDOG_USEC", "60000000")
-        with structlog.testing.capture_logs():
-            assert run_daemon(main) == 0
-        heard = {listening.recv(100) for _ in range(3)}
-    assert heard == {b"READY=1", b"WATCHDOG=1", b"STOPPING=1"}
+        monkeypatch.setenv("WATCHDOG_USEC", "50000")
+        yield listening
+
+
+async def heard(manager: socket.socket, count: int) -> list[str]:
+    return [(await asyncio.to_thread(manager.recv, 1_000)).decode() for _ in range(count)]
+
+
+def test_the_service_manager_is_told(manager: socket.socket) -> None:
+    async def main(context: DaemonContext) -> None:
+        async with context.reporting(pulse):
+            words.extend(await heard(manager, 3))
+            await until_stopped(context)
+            words.extend(await heard(manager, 3))
+            while not words[-1].startswith("EXTEND"):
+                words.extend(await heard(manager, 1))
+
+    async def pulse() -> str:
+        return "2 nodes"
+
+    words: list[str] = []
+    with structlog.testing.capture_logs():
+        assert run_daemon(main) == 0
+    assert words[:3] == ["READY=1\nSTATUS=2 nodes", *["WATCHDOG=1\nSTATUS=2 nodes"] * 2]
+    assert words[-2:] == ["WATCHDOG=1\nSTATUS=stopping: 2 nodes", "EXTEND_TIMEOUT_USEC=50000"]
+    assert "STOPPING=1" in words
+
+
+def test_a_daemon_whose_work_hangs_falls_silent(manager: socket.socket) -> None:
+    async def main(context: DaemonContext) -> None:
+        async with context.reporting(pulse):
+            hangs.set()
+            await asyncio.wait_for(pulsed.wait(), 10)
+            await asyncio.sleep(0.2)  # four times as long as the manager waits, and the loop turns
+
+    async def pulse() -> str:
+        if hangs.is_set():
+            pulsed.set()
+            await asyncio.Event().wait()
+        return ""
+
+    hangs, pulsed = asyncio.Event(), asyncio.Event()
+    assert run_daemon(main) == 0
+    assert manager.recv(1_000) == b"READY=1"
+    manager.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        manager.recv(1_000)
+
+
+def test_nobody_pulses_without_a_service_manager() -> None:
+    async def main(context: DaemonContext) -> None:
+        async with context.reporting(pulse):
+            pass
+
+    async def pulse() -> str:
+        raise AssertionError
+
+    assert run_daemon(main) == 0
 
 
 def test_errors_of_ours_are_one_line_each(capsys: pytest.CaptureFixture[str]) -> None:

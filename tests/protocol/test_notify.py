@@ -29,14 +29,14 @@ def test_each_word_is_one_datagram(manager: tuple[socket.socket, str]) -> None:
     assert environment == {"OTHER": "1"}, "children are not to speak for us"
     notify.ready("serving")
     notify.ready()
-    notify.status("3 executions")
+    notify.alive("3 executions")
     notify.extend_timeout(1.5)
-    notify.watchdog()
+    notify.alive()
     notify.stopping()
     assert [listening.recv(1000) for _ in range(6)] == [
         b"READY=1\nSTATUS=serving",
         b"READY=1",
-        b"STATUS=3 executions",
+        b"WATCHDOG=1\nSTATUS=3 executions",
         b"EXTEND_TIMEOUT_USEC=1500000",
         b"WATCHDOG=1",
         b"STOPPING=1",
@@ -44,7 +44,9 @@ def test_each_word_is_one_datagram(manager: tuple[socket.socket, str]) -> None:
 
 
 def test_without_a_manager_nothing_happens() -> None:
-    Notifier.from_environment({}).ready("serving")
+    notify = Notifier.from_environment({})
+    notify.ready("serving")
+    assert not notify.is_heard
 
 
 def test_a_manager_that_is_gone_is_no_fault(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ from sliceworks.protocol.proof import new_nonce, new_secret, proof_of, proves
 def test_a_proof_holds_for_its_secret_role_and_nonce_only() -> None:
     secret, nonce = new_secret(), new_nonce()
     proof = proof_of(secret, "daemon", nonce)
-    assert proves(proof, secret, "daemon", nonce)
-    assert not proves(proof, secret, "controller", nonce)
-    assert not proves(proof, secret, "daemon", new_nonce())
-    assert not proves(proof, new_secret(), "daemon", nonce)
-    assert not proves(b"", secret, "daemon", nonce)
+    assert proves(proof, secret, role="daemon", nonce=nonce)
+    assert not proves(proof, secret, role="controller", nonce=nonce)
+    assert not proves(proof, secret, role="daemon", nonce=new_nonce())
+    assert not proves(proof, new_secret(), role="daemon", nonce=nonce)
+    assert not proves(b"", secret, role="daemon", nonce=nonce)
 
 
 def test_a_proof_is_the_same_in_every_version() -> None:

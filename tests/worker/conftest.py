@@ -123,7 +123,7 @@ class FakeController(Heard):
         hello = await channel.receive()
         assert isinstance(hello, LinkHello)
         self.hellos.append(hello)
-        if not proves(hello.proof, self.secret, "daemon", hello.nonce) or self.answers == "refuse":
+        if not proves(hello.proof, self.secret, role="daemon", nonce=hello.nonce) or self.answers == "refuse":
             await channel.send(Refused("go away"))
             return
         secret = new_secret() if self.answers == "lie" else self.secret

@@ -85,6 +85,8 @@ class AnyOrder(RuleBasedStateMachine):
             self.link()
             self.end_turn(0)
             self.begin_all()
+            self.grant(6, 1)
+            self.end_turn(0)
 
     def feed(self, event: Event) -> None:
         if self.over:
@@ -244,12 +246,14 @@ class AnyOrder(RuleBasedStateMachine):
         self.feed(WorkerResults(worker_id, frame))
 
     @precondition(lambda self: self.workers)
-    @rule(data=st.data())
-    def die(self, data: st.DataObject) -> None:
-        worker_id = data.draw(st.sampled_from(sorted(self.workers)))
+    @rule(data=st.data(), nothing_in_hand=st.sampled_from([None, None, 0, 10**9]))
+    def die(self, data: st.DataObject, nothing_in_hand: int | None) -> None:
+        busy = [worker_id for worker_id, worker in self.workers.items() if worker.todo]
+        worker_id = data.draw(st.sampled_from(sorted(busy or self.workers)))
         worker = self.workers.pop(worker_id)
-        in_hand = data.draw(st.sampled_from([0, 10**9, *(lease[0] for lease in worker.todo[:1])]))
-        self.feed(WorkerExited(worker_id, "worker died", None, 9, seq=in_hand, op="noop"))
+        first = worker.todo[0][0] if worker.todo else 0
+        seq = first if nothing_in_hand is None else nothing_in_hand
+        self.feed(WorkerExited(worker_id, "worker died", None, 9, seq=seq, op="noop"))
 
     # --- time
 

@@ -65,7 +65,7 @@ def test_losses_are_counted_apart_from_errors() -> None:
     assert (item.op_errors, item.losses) == (1, 3)
 
 
-@pytest.mark.parametrize("how", [ResultKind.RETURNED, Vanished.NODE])
+@pytest.mark.parametrize("how", [ResultKind.RETURNED, *Vanished])
 def test_infrastructure_never_counts(how: ResultKind | Vanished) -> None:
     item = new_slice()
     for _ in range(50):
@@ -78,6 +78,7 @@ def test_infrastructure_never_counts(how: ResultKind | Vanished) -> None:
     [
         (ResultKind.LOST, ErrorReason.LOST),
         (Vanished.NODE, ErrorReason.LOST),
+        (Vanished.BEGUN, ErrorReason.LOST),
         (ResultKind.ERROR, ErrorReason.FAILED),
         (ResultKind.TIMED_OUT, ErrorReason.TIMEOUT),
     ],
