@@ -8,7 +8,6 @@ ARGS ?=
 
 # Settings of the caller's own Python must not reach into the environment.
 unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX
-export PYTHONDONTWRITEBYTECODE PYTHONUNBUFFERED
 
 # An environment made in another folder points there: make it again.
 ifneq ($(shell cat .venv/.folder 2>/dev/null),$(CURDIR))
@@ -40,6 +39,7 @@ lint: .venv/.dev ## format, lint, types, layers, sizes, generated pages: all but
 check: lint test ## everything that CI runs
 
 docs: .venv/.dev ## write the pages that are made from the code
+	@$(PY) -m sliceworks.operations.reference > docs/operations.md
 	@$(PY) -m tools.states
 	@$(PY) -m tools.settings_reference
 

@@ -29,10 +29,21 @@ class DaemonEndedError(SliceworksError):
 
 
 class DaemonProcess:
-    """One daemon; `name` is the command that it runs, `log` a file for its output (None: our stderr)."""
+    """One daemon; `name` is the command that it runs, `log` a file for its output (None: our stderr).
 
-    def __init__(self, name: str, *, log: Path | None, end_seconds: float) -> None:
+    After a death it is started again in `restart_seconds`: the first wait, and the longest.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        log: Path | None,
+        end_seconds: float,
+        restart_seconds: tuple[float, float] = RESTART_SECONDS,
+    ) -> None:
         self.name = name
+        self._restart_seconds = restart_seconds
         self._end_seconds = end_seconds
         self._log = log
         self._arguments: list[str] = []
@@ -64,12 +75,12 @@ class DaemonProcess:
     async def keep_running(self, say: Callable[[str], None]) -> None:
         """Start it again, with back-off, whenever it ends; returns never, is cancelled."""
         loop = asyncio.get_running_loop()
-        wait, longest = RESTART_SECONDS
+        wait, longest = self._restart_seconds
         while True:
             started = loop.time()
             code = await self._ended()
             if loop.time() - started > STEADY_SECONDS:
-                wait = RESTART_SECONDS[0]
+                wait = self._restart_seconds[0]
             say(f"the {self.name} {_ending(code)}; starting it again in {wait:g} s")
             await asyncio.sleep(wait)
             wait = min(wait * 2, longest)
@@ -103,7 +114,8 @@ class DaemonProcess:
         return process.wait()
 
     def _spawn(self) -> None:
-        command = [sys.executable, "-m", "sliceworks.cli", self.name, *self._arguments]
+        # -P: no module of the folder that the person happens to be in takes the place of one of ours
+        command = [sys.executable, "-P", "-m", "sliceworks.cli", self.name, *self._arguments]
         with contextlib.ExitStack() as stack:
             stderr = stack.enter_context(self._log.open("ab")) if self._log else None
             self._process = subprocess.Popen(

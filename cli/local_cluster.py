@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from sliceworks.cli.client import Api
-from sliceworks.cli.daemon_process import DaemonEndedError, DaemonProcess, ended_at_exit
+from sliceworks.cli.daemon_process import RESTART_SECONDS, DaemonEndedError, DaemonProcess, ended_at_exit
 from sliceworks.cli.interrupts import Interrupts
 from sliceworks.protocol.config import Settings
 from sliceworks.protocol.errors import ConfigError, UnavailableError
@@ -34,6 +34,8 @@ class ClusterPlan:
     port: int
     settings: Settings
     logs: Path | None
+    flags: tuple[str, ...] = ()  # more flags for both daemons
+    restart_seconds: tuple[float, float] = RESTART_SECONDS
 
     @property
     def workers(self) -> int:
@@ -73,7 +75,7 @@ async def _start_master(master: DaemonProcess, plan: ClusterPlan, wishes: Interr
     folder = plan.data_dir / "master"
     told = folder / PORT_FILE
     before = _version(told)  # from an earlier start
-    arguments = ("--bind", HOST, "--data-dir", str(folder))
+    arguments = ("--bind", HOST, "--data-dir", str(folder), *plan.flags)
     master.start("--port", str(plan.port), *arguments)
     if plan.port:
         return plan.port
@@ -91,6 +93,7 @@ def _start_worker(worker: DaemonProcess, plan: ClusterPlan, port: int) -> None:
     worker.start(
         *("--master-hostname", HOST, "--port", str(port)),
         *("--workers", str(plan.workers), "--data-dir", str(plan.data_dir / "worker")),
+        *plan.flags,
     )
 
 
@@ -140,7 +143,7 @@ async def _kept_running(
 
 def _daemon(name: str, plan: ClusterPlan) -> DaemonProcess:
     log = plan.logs / f"{name}.log" if plan.logs else None
-    return DaemonProcess(name, log=log, end_seconds=plan.end_seconds)
+    return DaemonProcess(name, log=log, end_seconds=plan.end_seconds, restart_seconds=plan.restart_seconds)
 
 
 def _make_folders(plan: ClusterPlan) -> None:

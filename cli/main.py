@@ -35,6 +35,7 @@ COMMANDS: Final = {
     "ex": Place("sliceworks.cli.ex", "ex", "List and steer executions."),
     "config": Place("sliceworks.cli.config", "config", "What the settings are, and where they come from."),
     "verify": Place("sliceworks.cli.verify", "verify", "Recompute the counters of an execution."),
+    "chaos": Place("sliceworks.cli.chaos", "chaos", "Kill the processes of a cluster, and check."),
 }
 
 

@@ -36,8 +36,8 @@ from sliceworks.master.nodes import NodeSessions
 from sliceworks.master.reactor import ClusterReactor, Ports, Replies, RunningProcesses
 from sliceworks.master.sessions import Sessions
 from sliceworks.master.slices import SliceHistory
-from sliceworks.master.store.cluster import SqliteClusterStore
 from sliceworks.master.store.contract import ClusterStore
+from sliceworks.master.store.engine import state_store
 from sliceworks.master.validation import JobValidator
 from sliceworks.protocol.actor import MailboxClosed, Ref
 from sliceworks.protocol.clock import SystemClock
@@ -66,9 +66,8 @@ def run_master(settings: Settings) -> int:
 
 async def _live(settings: Settings, context: DaemonContext) -> None:
     with lock_data_dir(settings.data_dir), listen(settings) as listener:
-        path = settings.data_dir / "cluster.db"
         async with (
-            SqliteClusterStore.open(path, durability=settings.state.durability) as store,
+            state_store(settings).open_cluster() as store,
             ForkServer.start(CHILDREN) as forks,
         ):
             url = url_of(settings, listener)
@@ -150,7 +149,7 @@ class Master:
             answer_margin_ms=settings.network_latency_buffer,
         )
         api = Api(
-            settings, self._store, commands, SliceHistory(settings.data_dir), ClusterView(self._machine)
+            settings, self._store, commands, SliceHistory(self._store.place), ClusterView(self._machine)
         )
         nodes = NodeSessions(
             self._sessions, self._tell, cluster=settings.name, heartbeat_ms=settings.node_state_interval

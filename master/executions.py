@@ -13,7 +13,6 @@ import sqlite3
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, cast
 
@@ -23,11 +22,12 @@ from sliceworks.master.cluster import effects as ef
 from sliceworks.master.cluster import events as ev
 from sliceworks.master.execution.start import ControllerStart
 from sliceworks.master.execution.statistics import statistics
-from sliceworks.master.store.execution import store_path
+from sliceworks.master.store.engine import StateStore, state_store
 from sliceworks.master.store.history import StoredOutcome, read_counts, read_outcome
+from sliceworks.protocol.channel import Backoff
 from sliceworks.protocol.codec import pack
 from sliceworks.protocol.documents import LogLevel
-from sliceworks.protocol.errors import SliceworksError
+from sliceworks.protocol.errors import SliceworksError, StoreError, StoreUnavailableError
 from sliceworks.protocol.forkserver import Child, ExitStatus, ForkServer
 from sliceworks.protocol.messages import ControllerOutcome, ControllerReport, SliceCounts
 from sliceworks.protocol.process import Identity, end_process, identity_of, is_alive, wait_dead
@@ -44,6 +44,11 @@ class ControllerSetup:
 
     settings: Settings
     master_url: str
+
+    @property
+    def state(self) -> StateStore:
+        """Where their stores are."""
+        return state_store(self.settings)
 
     def start_of(self, order: ef.SpawnController) -> ControllerStart:
         """The start of one controller."""
@@ -66,6 +71,7 @@ class ControllerSetup:
             worker_disconnect_timeout_ms=settings.worker_disconnect_timeout,
             log_level=_level(order.wishes.log_level) or settings.log_level,
             log_format=settings.log_format,
+            state_url=settings.state.url,
         )
 
 
@@ -143,13 +149,22 @@ class ControllerProcesses:
         self._tell(ev.ControllerExited(order.ex_id, order.generation, how))
 
     async def _inspect(self, order: ef.InspectStore) -> None:
-        path = store_path(Path(self._setup.settings.data_dir), order.ex_id)
         try:
-            outcome, counts = await asyncio.to_thread(_read_left, path)
-        except sqlite3.Error as error:
-            log.error("execution_store_unreadable", ex_id=order.ex_id, path=str(path), reason=str(error))
+            outcome, counts = await self._read_left(order.ex_id)
+        except (sqlite3.Error, StoreError) as error:
+            log.error("execution_store_unreadable", ex_id=order.ex_id, reason=str(error))
             outcome, counts = None, SliceCounts()
         self._tell(ev.StoreInspected(order.ex_id, order.generation, outcome, counts))
+
+    async def _read_left(self, ex_id: str) -> tuple[ControllerOutcome | None, SliceCounts]:
+        """Waits for a database server that is away."""
+        backoff = Backoff()
+        while True:
+            try:
+                return await asyncio.to_thread(_read_left, self._setup.state, ex_id)
+            except StoreUnavailableError as error:
+                log.warning("execution_store_away", ex_id=ex_id, reason=str(error))
+                await asyncio.sleep(backoff.next_seconds())
 
 
 def controller_heartbeat_ms(settings: Settings) -> int:
@@ -162,9 +177,10 @@ def recorded_alive(identity: Identity | None) -> bool:
     return identity is not None and is_alive(identity)
 
 
-def _read_left(path: Path) -> tuple[ControllerOutcome | None, SliceCounts]:
-    outcome = read_outcome(path)
-    return (_outcome_of(outcome) if outcome else None), read_counts(path)
+def _read_left(state: StateStore, ex_id: str) -> tuple[ControllerOutcome | None, SliceCounts]:
+    with state.place(ex_id) as place:
+        outcome = read_outcome(place)
+        return (_outcome_of(outcome) if outcome else None), read_counts(place)
 
 
 def _outcome_of(stored: StoredOutcome) -> ControllerOutcome:

@@ -21,7 +21,7 @@ from sliceworks.master.sessions import Sessions
 from sliceworks.master.store.contract import ClusterStore
 from sliceworks.protocol.actor import Actor, Ref
 from sliceworks.protocol.clock import Clock
-from sliceworks.protocol.errors import SliceworksError
+from sliceworks.protocol.errors import SliceworksError, UnavailableError
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +70,12 @@ class Replies:
         """Nobody waits any more."""
         self._waiting.pop(request, None)
 
+    def refuse_all(self, reason: str) -> None:
+        """The store cannot be written: nobody waits for it; what was asked is still done if it heals."""
+        message = f"the state store cannot be written: {reason}; what was asked is done when it can be again"
+        for request in list(self._waiting):
+            self.answer(ef.Reject(request, UnavailableError(message)))
+
     def answer(self, effect: ef.Answer | ef.Reject) -> None:
         """Tell the asker, if it still waits."""
         reply = self._waiting.pop(effect.request, None)
@@ -114,6 +120,8 @@ class ClusterReactor(Actor[ev.Event]):
         """Tell the machine when the time it waits for has come, and when nobody looked for a while."""
         while True:
             self._stepped.clear()
+            if trouble := self._ports.store.trouble:
+                self._ports.replies.refuse_all(trouble)
             now_ms = self._ports.clock.monotonic_ms()
             due_ms = self._machine.next_deadline_ms()
             wait_ms = STALL_MS if due_ms is None else min(max(0, due_ms - now_ms), STALL_MS)

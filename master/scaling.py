@@ -87,7 +87,9 @@ class _Allocation:
     def grow(self, demand: Demand, count: int) -> None:
         """Place up to `count` more, each where the execution has fewest, then where most is free."""
         heap = [
-            self._rank(demand, room.node_id) for room in self._rooms.values() if room.access is Access.OPEN
+            self._rank(demand, node_id)
+            for node_id, room in self._rooms.items()
+            if room.access is Access.OPEN and self._has_place(demand, node_id)
         ]
         heapq.heapify(heap)
         while count > 0 and heap:
@@ -113,17 +115,19 @@ class _Allocation:
 
     def _take(self, demand: Demand, node_id: str) -> bool:
         """Place one worker on the node, if a slot is free or the execution holds one there already."""
+        if not self._has_place(demand, node_id):
+            return False
         placed = self._placed[demand.ex_id]
         count = placed.get(node_id, 0)
-        if self._left[node_id] <= 0:
-            return False
         if count >= self._running(demand, node_id):
-            if self._free[node_id] <= 0:
-                return False
             self._free[node_id] -= 1
         self._left[node_id] -= 1
         placed[node_id] = count + 1
         return True
+
+    def _has_place(self, demand: Demand, node_id: str) -> bool:
+        count = self._placed[demand.ex_id].get(node_id, 0)
+        return self._left[node_id] > 0 and (self._free[node_id] > 0 or count < self._running(demand, node_id))
 
     def _rank(self, demand: Demand, node_id: str) -> tuple[int, int, str]:
         return self._placed[demand.ex_id].get(node_id, 0), -self._free[node_id], node_id

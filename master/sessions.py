@@ -91,13 +91,15 @@ class Sessions:
 
 async def until_closed(outbox: Outbox, channel: Channel[M], take: Callable[[M], None]) -> None:
     """Send what the outbox gets and take what comes, until one of them ends: ChannelClosed or PeerError."""
+    ends: list[Exception] = []
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(_send_all(outbox, channel), name=f"to session {outbox.number}")
             while True:
                 take(await channel.receive())
     except* (ChannelClosed, PeerError) as errors:
-        raise errors.exceptions[0] from None
+        ends.extend(errors.exceptions)
+    raise ends[0]  # out here: what is raised in an `except*` comes out as a group again
 
 
 async def refuse(channel: Channel[M], reason: str) -> None:

@@ -2,7 +2,8 @@
 
 from sliceworks.operations.base import OperationSetup
 from sliceworks.operations.context import OperationContext
-from sliceworks.operations.errors import FatalSliceError
+from sliceworks.operations.errors import FatalSliceError, SoftTimeoutError
+from sliceworks.operations.operation_api import Observer, OperationAPI
 from sliceworks.operations.options import OperationOptions, StrictOptions
 from sliceworks.operations.processors import BatchProcessor, EachProcessor, FilterProcessor, MapProcessor
 from sliceworks.operations.reader import Fetcher, ParallelSlicer, Recovery, Slicer
@@ -18,6 +19,8 @@ __all__ = [
     "Fetcher",
     "FilterProcessor",
     "MapProcessor",
+    "Observer",
+    "OperationAPI",
     "OperationContext",
     "OperationOptions",
     "OperationSetup",
@@ -27,5 +30,6 @@ __all__ = [
     "Records",
     "Recovery",
     "Slicer",
+    "SoftTimeoutError",
     "StrictOptions",
 ]

@@ -32,7 +32,7 @@ def filled_apis(job: _Document, *, catalog: Catalog, faults: list[Fault]) -> lis
         path = f"apis.{place}"
         if not isinstance(entry, dict):
             continue  # the check of the job has said so
-        found = list(_name_faults(path, entry.get("_name"), seen, catalog))
+        found = list(_name_faults(path, entry.get("_name"), seen=seen, catalog=catalog))
         faults += found
         if not found:
             seen.add(entry["_name"])
@@ -64,7 +64,7 @@ def dead_letter_faults(
     yield option_fault(label=label, path=path, option="_dead_letter_action", reason=reason)
 
 
-def _name_faults(path: str, name: object, seen: set[str], catalog: Catalog) -> Iterator[Fault]:
+def _name_faults(path: str, name: object, *, seen: set[str], catalog: Catalog) -> Iterator[Fault]:
     path = f"{path}._name"
     if not isinstance(name, str) or not name:
         yield Fault(path, "API requires an _name")

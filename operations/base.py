@@ -71,10 +71,23 @@ class WorkerOperation(Operation):
     `on_slice_started`, the operations, `on_slice_finalizing`, then `on_slice_finished` or
     `on_slice_failed`.  An error in a hook before the last two fails the try; in those it is logged only,
     for the outcome is known by then.
+
+    Time: with the job's `slice_soft_timeout` an operation is told when its slice takes longer.  What it is
+    awaiting then is cancelled (`asyncio.CancelledError` is raised there, so `finally` and `async with` clean
+    up), and the try fails with SoftTimeoutError unless the operation copes.  Code that does not await asks
+    `self.context.slice_time.seconds_left`, or calls `self.context.slice_time.check()` now and then, which
+    raises SoftTimeoutError.  At `slice_timeout` the whole worker is killed, without a word.
     """
 
     keeps_batches: ClassVar[bool] = False
     """Whether it can work on a `RecordBatch`; otherwise it gets such a batch as a list of `DataEntity`."""
+
+    makes_cycles: ClassVar[bool] = True
+    """Whether what it makes for a slice may refer to itself in a circle, or it is `async`.
+
+    A chain in which no operation does runs each slice without the garbage collector, which would look at
+    all records again and again.
+    """
 
     context: OperationContext
 

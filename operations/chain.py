@@ -9,8 +9,10 @@ memory there tells a daemon where its worker died.
 from __future__ import annotations
 
 import asyncio
+import gc
+import traceback
 from collections.abc import MutableSequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter_ns
 from typing import Any
 
@@ -20,7 +22,7 @@ import structlog
 from sliceworks.operations.analytics import Meter
 from sliceworks.operations.chain_parts import ChainParts
 from sliceworks.operations.context import OperationContext
-from sliceworks.operations.errors import FatalSliceError, ShutdownError
+from sliceworks.operations.errors import FatalSliceError, ShutdownError, SoftTimeoutError
 from sliceworks.operations.failure import error_text
 from sliceworks.operations.hooks import Hooks, Overrides, announce
 from sliceworks.operations.making import make_parts
@@ -50,11 +52,13 @@ class SliceTask:
 
 @dataclass(slots=True)
 class SliceOutcome:
-    """How a try ended: COMPLETED, ERROR or FATAL, with the text of the error and the operation it was in."""
+    """How a try ended: COMPLETED, ERROR, TIMED_OUT or FATAL, with the error's text and the operation."""
 
     kind: ResultKind
     error: str = ""
     op: str = ""
+    cause: BaseException | None = field(default=None, compare=False, repr=False)
+    """What was raised; for those who run a chain in their own process."""
 
 
 class Chain:
@@ -62,12 +66,16 @@ class Chain:
 
     def __init__(self, execution: ExecutionSpec, parts: ChainParts, marker: MutableSequence[int]) -> None:
         self._names = parts.names
-        self._parts = parts
+        self.parts = parts
         self._steps = steps_of(parts.operations)
         self._hooks = Hooks.of(parts.operations, parts.apis)
         self._has_opening = self._hooks.has_opening
         self._marker = marker
         self._meter = Meter(len(parts.operations)) if execution.analytics else None
+        makes_cycles = any(operation.makes_cycles for operation in parts.operations)
+        self._operate = self._pass_through if makes_cycles else self._without_collector
+        self._soft_limit_ms = execution.slice_soft_timeout
+        self._slice_time = parts.operations[0].context.slice_time
 
     @classmethod
     async def open(
@@ -93,7 +101,10 @@ class Chain:
         try:
             if self._has_opening:
                 await self._open_slice(task)
-            await self._pass_through(task)
+            if self._soft_limit_ms:
+                await self._slice_time.spend(self._soft_limit_ms, self._operate(task))
+            else:
+                await self._operate(task)
             if self._hooks.on_slice_finalizing:
                 await announce(self._hooks.on_slice_finalizing, marker, task.slice_id)
         except asyncio.CancelledError as error:
@@ -124,7 +135,7 @@ class Chain:
                 await self._flush()
         except Exception as error:  # noqa: BLE001 - the author's code: the shutdown goes on, the error is raised below
             errors.append(error)
-        errors += await self._parts.stop()
+        errors += await self.parts.stop()
         if self._meter:
             self._meter.close()
         if errors:
@@ -137,6 +148,16 @@ class Chain:
         if task.retries:
             await announce(hooks.on_slice_retry, marker, task.slice_id)
         await announce(hooks.on_slice_started, marker, task.slice_id)
+
+    async def _without_collector(self, task: SliceTask) -> None:
+        """All records are freed by the time it runs again: it need not look at any of them."""
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            await self._pass_through(task)
+        finally:
+            if was_enabled:
+                gc.enable()
 
     async def _pass_through(self, task: SliceTask) -> None:
         marker, meter, hooks = self._marker, self._meter, self._hooks
@@ -167,9 +188,10 @@ class Chain:
     async def _failed(self, task: SliceTask, error: BaseException) -> SliceOutcome:
         place = self._marker[0] - 1
         op = self._names[place] if place >= 0 else ""
-        kind = ResultKind.FATAL if isinstance(error, FatalSliceError) else ResultKind.ERROR
+        if isinstance(error, MemoryError):
+            traceback.clear_frames(error.__traceback__)  # what took the memory is freed before more is needed
         await self._tell(self._hooks.on_slice_failed, task)
-        return SliceOutcome(kind, error_text(op, error), op)
+        return SliceOutcome(_kind_of(error), error_text(op, error), op, error)
 
     async def _tell(self, overrides: Overrides, task: SliceTask) -> None:
         """Call hooks that can no longer change the outcome."""
@@ -192,6 +214,16 @@ class Chain:
                 raise not_a_list(step, records)
         await announce(self._hooks.on_flush_end, self._marker)
         self._marker[0] = 0
+
+
+def _kind_of(error: BaseException) -> ResultKind:
+    match error:
+        case FatalSliceError():
+            return ResultKind.FATAL
+        case SoftTimeoutError():
+            return ResultKind.TIMED_OUT
+        case _:
+            return ResultKind.ERROR
 
 
 def _is_cancelled() -> bool:

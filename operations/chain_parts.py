@@ -8,12 +8,13 @@ what an operation gives at its end may go through the ones after it.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sliceworks.operations.apis import Apis
 from sliceworks.operations.base import WorkerOperation
-from sliceworks.operations.operation_api import Observer, OperationAPI
+from sliceworks.operations.operation_api import Companion, Observer, OperationAPI
 
 DEAD_LETTER_ACTIONS: Final = ("throw", "log", "none")
 
@@ -23,7 +24,7 @@ class ChainParts:
     """What one chain is made of."""
 
     operations: list[WorkerOperation]
-    apis: list[OperationAPI | Observer]
+    apis: Sequence[Companion]
     access: Apis
 
     @property

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from sliceworks.operations.slice_time import SliceTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +22,5 @@ class OperationContext:
     """Whether output must be on disk before a slice counts as done (`state.durability` is `full`)."""
     scratch: Path | None
     """A folder for temporary files of this worker; None if there is none."""
+    slice_time: SliceTime = field(default_factory=SliceTime)
+    """How much time the slice in hand has left, if the job sets `slice_soft_timeout`."""

@@ -11,6 +11,10 @@ class FatalSliceError(Exception):
     """Raise it in an operation when trying the slice again is useless: the slice ends in `error` at once."""
 
 
+class SoftTimeoutError(Exception):
+    """The slice takes longer than `slice_soft_timeout`; it may end the try like any other error."""
+
+
 class UnknownOperationError(InvalidError):
     """No operation has this name; `nearest` are the most similar names that exist, best first."""
 

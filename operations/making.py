@@ -10,7 +10,7 @@ from sliceworks.operations.apis import Apis
 from sliceworks.operations.base import OperationSetup, WorkerOperation
 from sliceworks.operations.chain_parts import ChainParts
 from sliceworks.operations.context import OperationContext
-from sliceworks.operations.operation_api import Observer, OperationAPI
+from sliceworks.operations.operation_api import Companion
 from sliceworks.operations.reader import ParallelSlicer, Slicer
 from sliceworks.operations.registry import (
     BUILT_IN,
@@ -64,7 +64,7 @@ def _make_api(
     context: OperationContext,
     access: Apis,
     catalog: Catalog,
-) -> OperationAPI | Observer:
+) -> Companion:
     own = {name: value for name, value in entry.items() if name != "_name"}
     spec = OperationSpec.model_validate({**own, "_op": entry["_name"]})
     kind = catalog.resolve_api(spec.op)

@@ -14,14 +14,16 @@ from typing import Any
 from sliceworks.operations.base import OperationSetup, WorkerOperation
 
 
-class _Beside(WorkerOperation):
+class Companion(WorkerOperation):
+    """Base of APIs and observers."""
+
     def __init__(self, setup: OperationSetup) -> None:
         super().__init__(setup)
         self.api_name = setup.spec.op
         """Its name in the job, with the tag."""
 
 
-class OperationAPI(_Beside):
+class OperationAPI(Companion):
     """Something that operations of a worker share: a client, a cache, a counter.
 
     An operation gets it by `self.get_api(name)`.  To take records for `_dead_letter_action`, it must hand out
@@ -33,5 +35,5 @@ class OperationAPI(_Beside):
         return self
 
 
-class Observer(_Beside):
+class Observer(Companion):
     """Watches the life of slices by its hooks; operations cannot get at it."""

@@ -89,6 +89,11 @@ class RecordBatch(list[Record]):
         places = self._places
         return RecordBatch([self[i] for i in chosen], self._source, [places[i] for i in chosen])
 
+    def replaced(self, records: Iterable[Record], indexes: Sequence[int]) -> RecordBatch:
+        """A batch of other records, with the metadata of those at these indexes."""
+        places = self._places
+        return RecordBatch(records, self._source, [places[i] for i in indexes])
+
     def entities(self) -> list[DataEntity]:
         """The records as entities; their metadata are made when asked for."""
         source = self._source
@@ -111,3 +116,13 @@ def select(records: Records, indexes: Iterable[int]) -> Records:
     if isinstance(records, RecordBatch):
         return records.select(indexes)
     return [records[i] for i in indexes]
+
+
+def replaced(records: Records, others: Records, indexes: Sequence[int]) -> Records:
+    """Other records in place of those at these indexes; they take over the metadata that there is."""
+    if isinstance(records, RecordBatch):
+        return records.replaced(others, indexes)
+    return [
+        DataEntity(other, metadata_of(records, index)) if isinstance(records[index], DataEntity) else other
+        for other, index in zip(others, indexes, strict=True)
+    ]

@@ -25,10 +25,17 @@ A job's first operation is a reader, all others are processors. Every operation 
 | option | default | meaning |
 | --- | --- | --- |
 | `_op` | required | its name |
-| `_dead_letter_action` | `"throw"` | bad records: `throw` fails the slice, `log` and `none` drop them |
-| `_encoding` | `"json"` | kept for jobs of other systems; has no effect on the built-in operations |
+| `_dead_letter_action` | `"throw"` | bad records: `throw` fails the slice, `log` logs and \
+drops them, `none` drops them; the name of one of the job's `apis` gives them to it |
+| `_encoding` | `"json"` | how operations that read or write messages turn bytes into records: \
+`json` (an object) or `raw` (as they are, in the field `data`); no effect on the built-in operations |
+| `_api_name` | none | the API of the job's `apis` that the operation uses |
 
 An option that an operation does not know is refused when the job is submitted.
+
+A job's `apis` is a list of objects with `_name` (`name`, or `name:tag` for several of one kind),
+`_dead_letter_action`, `_encoding`, and the API's own options. APIs and observers come from authors: see
+[writing operations](writing-operations.md).
 """
 
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from sliceworks.operations.builtin.count_by_field import CountByField
 from sliceworks.operations.builtin.data_generator import DataGeneratorFetcher, DataGeneratorSlicer
 from sliceworks.operations.builtin.delay import Delay
+from sliceworks.operations.builtin.drop_field import DropField
 from sliceworks.operations.builtin.file_exporter import FileExporter
 from sliceworks.operations.builtin.file_reader import FileReaderFetcher, FileReaderSlicer
 from sliceworks.operations.builtin.filter import Filter
+from sliceworks.operations.builtin.json_parser import JsonParser
 from sliceworks.operations.builtin.noop import Noop
 from sliceworks.operations.builtin.script import Script
+from sliceworks.operations.builtin.set_field import SetField
+from sliceworks.operations.builtin.stdout import Stdout
+from sliceworks.operations.builtin.test_reader import TestReaderFetcher, TestReaderSlicer
 from sliceworks.operations.errors import UnknownOperationError
-from sliceworks.operations.operation_api import Observer, OperationAPI
+from sliceworks.operations.operation_api import Companion
 from sliceworks.operations.options import OperationOptions
 from sliceworks.operations.processors import Processor
 from sliceworks.operations.reader import Fetcher, ParallelSlicer, Slicer
@@ -56,7 +62,7 @@ class ApiKind:
     """What a job lists in its `apis`."""
 
     name: str
-    api: type[OperationAPI | Observer]
+    api: type[Companion]
 
     @property
     def options(self) -> type[OperationOptions]:
@@ -71,11 +77,17 @@ OPERATIONS: dict[str, OperationKind] = {
     for kind in (
         ReaderKind("data_generator", DataGeneratorSlicer, DataGeneratorFetcher),
         ReaderKind("file_reader", FileReaderSlicer, FileReaderFetcher),
+        ReaderKind("test_reader", TestReaderSlicer, TestReaderFetcher),
+        ProcessorKind("count_by_field", CountByField),
         ProcessorKind("delay", Delay),
+        ProcessorKind("drop_field", DropField),
         ProcessorKind("file_exporter", FileExporter),
         ProcessorKind("filter", Filter),
+        ProcessorKind("json_parser", JsonParser),
         ProcessorKind("noop", Noop),
         ProcessorKind("script", Script),
+        ProcessorKind("set_field", SetField),
+        ProcessorKind("stdout", Stdout),
     )
 }
 
@@ -103,6 +115,13 @@ class Catalog:
         if kind is None:
             raise UnknownOperationError(name, _nearest(name, self.apis))
         return kind
+
+    def extended(self, operations: Iterable[OperationKind] = (), apis: Iterable[ApiKind] = ()) -> Catalog:
+        """A catalog with these, too; they hide others of the same name."""
+        return Catalog(
+            {**self.operations, **{kind.name: kind for kind in operations}},
+            {**self.apis, **{kind.name: kind for kind in apis}},
+        )
 
 
 BUILT_IN: Final = Catalog(OPERATIONS, APIS)

@@ -28,7 +28,7 @@ from sliceworks.protocol.notify import Notifier
 
 log = structlog.get_logger(__name__)
 
-REPORT_SECONDS: Final = 5.0
+REPORT_SECONDS: Final = 2.0
 """How often the service manager gets a new status line, and in the end more time."""
 
 Pulse: TypeAlias = Callable[[], Awaitable[str]]

@@ -10,7 +10,15 @@ from __future__ import annotations
 import os
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 
 from sliceworks.protocol.durations import DurationMs
 
@@ -77,6 +85,16 @@ class JobSpec(BaseModel):
         default=3, ge=1, le=1_000, description="workers a slice may kill before it is `poison`"
     )
     max_attempts: Literal[1] | None = Field(default=None, description="1: each slice is begun at most once")
+    slice_timeout: DurationMs = Field(
+        default=0, description="a worker that has a slice in hand for longer is killed; 0: never"
+    )
+    slice_soft_timeout: DurationMs = Field(
+        default=0, description="operations are told when a slice takes longer; 0: never"
+    )
+    execution_timeout: DurationMs = Field(
+        default=0,
+        description="the execution fails if it takes longer, counted from its first start; 0: never",
+    )
     probation_window: DurationMs = 300_000
     assets: tuple[str, ...] | None = None
     labels: dict[str, Any] | None = None
@@ -90,6 +108,15 @@ class JobSpec(BaseModel):
             if item in ("", None):
                 message = f'value for key "{key}" must be not empty'
                 raise ValueError(message)
+        return value
+
+    @field_validator("slice_soft_timeout")
+    @classmethod
+    def _soft_comes_first(cls, value: int, info: ValidationInfo) -> int:
+        hard = info.data.get("slice_timeout")
+        if value and hard and value >= hard:
+            message = f"must be shorter than slice_timeout ({hard} ms), at which the worker is killed"
+            raise ValueError(message)
         return value
 
     @field_validator("operations", mode="before")

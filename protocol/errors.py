@@ -102,6 +102,15 @@ class StoreError(SliceworksError):
     code = "store"
 
 
+class StoreUnavailableError(StoreError):
+    """The state store cannot be read or written now; what was being written may be durable or not.
+
+    Whoever writes numbered batches tries the same one again.
+    """
+
+    code = "store_unavailable"
+
+
 class FencedError(StoreError):
     """A newer generation owns this execution; the process must end and write nothing more."""
 
@@ -122,6 +131,7 @@ HTTP_STATUS: dict[str, int] = {
     "too_large": 413,
     "unavailable": 503,
     "store": 503,
+    "store_unavailable": 503,
     "fenced": 503,
 }
 
@@ -139,5 +149,6 @@ EXIT_CODE: dict[str, int] = {
     "too_large": 2,
     "unavailable": 7,
     "store": 1,
+    "store_unavailable": 7,
     "fenced": 1,
 }

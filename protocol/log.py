@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import MutableMapping
 from typing import Any, Final, Literal, TextIO, TypeAlias
@@ -28,6 +29,7 @@ _LEVELS: Final[dict[Level, int]] = {
     "fatal": logging.CRITICAL,
 }
 _LEVEL_NAMES: Final = {"warning": "warn", "critical": "fatal", "exception": "error"}
+_PRIORITIES: Final = {"debug": 7, "info": 6, "warn": 4, "error": 3, "fatal": 2}  # the journal's
 
 
 def configure_logging(
@@ -40,7 +42,7 @@ def configure_logging(
     out = stream or sys.stderr
     as_json = style == "json" or (style == "auto" and not out.isatty())
     shared = _shared(bound)
-    ends = _json_ends() if as_json else _console_ends(colors=out.isatty())
+    ends = _json_ends(out) if as_json else _console_ends(colors=out.isatty())
     structlog.configure(
         processors=[*shared, *ends],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
@@ -84,8 +86,9 @@ def _add_level(_: WrappedLogger, method: str, event: EventDict) -> EventDict:
     return event
 
 
-def _json_ends() -> list[Processor]:
-    return [structlog.processors.format_exc_info, _render_json]
+def _json_ends(out: TextIO) -> list[Processor]:
+    render = _render_for_journal if _is_journal(out) else _render_json
+    return [structlog.processors.format_exc_info, render]
 
 
 def _console_ends(*, colors: bool) -> list[Processor]:
@@ -96,6 +99,20 @@ def _console_ends(*, colors: bool) -> list[Processor]:
 def _render_json(_: WrappedLogger, __: str, event: MutableMapping[str, Any]) -> str:
     first = {key: event.pop(key) for key in ("time", "level", "event") if key in event}
     return orjson.dumps({**first, **event}, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _render_for_journal(logger: WrappedLogger, name: str, event: MutableMapping[str, Any]) -> str:
+    """The journal takes the priority from the beginning of the line: `journalctl -p warning` works."""
+    priority = _PRIORITIES.get(event.get("level", ""), _PRIORITIES["info"])
+    return f"<{priority}>{_render_json(logger, name, event)}"
+
+
+def _is_journal(out: TextIO) -> bool:
+    try:
+        stream = os.fstat(out.fileno())
+    except (OSError, ValueError):  # it is no file
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{stream.st_dev}:{stream.st_ino}"
 
 
 def _adopt_standard_logging(level: int, out: TextIO, formatter: logging.Formatter) -> None:

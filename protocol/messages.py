@@ -223,6 +223,7 @@ class LinkHello(Struct, array_like=True, frozen=True, tag=30):
     hostname: Text
     held_seqs: Column
     held_epochs: Column
+    number: Count = 0  # of this hello among those of the incarnation; one that arrives late changes nothing
 
     def __post_init__(self) -> None:
         _same_length(self.held_seqs, self.held_epochs)

@@ -58,7 +58,10 @@ def main() -> int:
     OUTPUT.mkdir()
     job, result = OUTPUT / "job.json", OUTPUT / "functions"
     job.write_text(json.dumps(job_for(source, result), indent=2) + "\n", encoding="utf-8")
-    print(f"every function in the .py files below {source}, with {WORKERS} workers: demo-output/job.json")
+    print(
+        f"every function in the .py files below {source}, with {WORKERS} workers: demo-output/job.json",
+        flush=True,
+    )
     started = time.monotonic()
     command = [sys.executable, "-m", "sliceworks.cli", "run", str(job)]
     ended = subprocess.run(

@@ -5,7 +5,8 @@
 | Starting | being spawned, or initializing its operations | ready: Ready; cannot start, not wanted: Dying   |
 | Ready    | takes slices; busy while it has any           | not wanted: Ending, without grace Dying         |
 | Ending   | finishes the slice in hand, till `kill_at_ms` | time is up: Dying                               |
-| Dying    | killed by us: its slices are returned         | -                                               |
+| Dying    | killed by us: its slices are returned, but    | -                                               |
+|          | for one that was in hand for too long         |                                                 |
 
 An exit ends a worker in every state.
 """
@@ -43,7 +44,9 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Dying:
-    """Was killed by us."""
+    """Was killed by us; `timed_out` is the seq of the slice for whose sake, 0 if for another reason."""
+
+    timed_out: int = 0
 
 
 WorkerState: TypeAlias = Starting | Ready | Ending | Dying
@@ -58,6 +61,7 @@ class Worker:
     given: dict[Lease, None] = field(default_factory=dict)
     finished: int = 0
     joined: bool = False
+    look_at_ms: int = 0  # when the slice in hand may be overdue; 0: none in hand
 
 
 class Crew:

@@ -102,7 +102,7 @@ class WorkerResults:
 
 @dataclass(frozen=True, slots=True)
 class WorkerExited:
-    """The worker is dead and all that it wrote is read; the last four tell of the slice it had in hand."""
+    """The worker is dead and all that it wrote is read; `seq` to `run_us`: the slice it had in hand."""
 
     worker_id: WorkerId
     cause: str  # a sentence without its full stop: which worker, and how it ended
@@ -112,6 +112,16 @@ class WorkerExited:
     op: str = ""
     started_ms: int = 0
     run_us: int = 0
+    log_tail: str = ""  # its last lines on stderr
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSeen:
+    """What the worker has in hand, and since when on the monotonic clock; `seq` 0: nothing."""
+
+    worker_id: WorkerId
+    seq: int
+    begun_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +147,7 @@ Event: TypeAlias = (
     | WorkerStartFailed
     | WorkerResults
     | WorkerExited
+    | WorkerSeen
     | Tick
     | TurnEnded
 )
@@ -167,6 +178,13 @@ class FinishWorker:
 @dataclass(frozen=True, slots=True)
 class KillWorker:
     """Kill the worker at once."""
+
+    worker_id: WorkerId
+
+
+@dataclass(frozen=True, slots=True)
+class LookAtWorker:
+    """Say what the worker has in hand, as WorkerSeen; nothing if it is dead."""
 
     worker_id: WorkerId
 
@@ -207,6 +225,7 @@ Effect: TypeAlias = (
     | GiveSlices
     | FinishWorker
     | KillWorker
+    | LookAtWorker
     | SendResults
     | SendLinkState
     | NodeChanged

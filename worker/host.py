@@ -13,7 +13,7 @@ import signal
 import socket
 import traceback
 from collections import deque
-from time import perf_counter_ns, time_ns
+from time import monotonic_ns, time_ns
 from typing import Final, assert_never
 
 import structlog
@@ -40,6 +40,7 @@ from sliceworks.protocol.process import die_with_parent, set_oom_score_adj
 from sliceworks.protocol.states import ResultKind
 from sliceworks.worker.marker import Marker, receive_page
 from sliceworks.worker.start import WorkerStart
+from sliceworks.worker.stderr import adopt_stderr
 
 OOM_SCORE: Final = 500
 TELL_NS: Final = 3_000_000
@@ -55,7 +56,8 @@ def run_worker_process(sock: socket.socket, payload: bytes) -> int:
     set_oom_score_adj(OOM_SCORE)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
-    marker = receive_page(sock)
+    marker, stderr = receive_page(sock)
+    adopt_stderr(stderr)
     pipe: SyncPipe[DaemonToHost] = SyncPipe(sock, Decoder(DaemonToHost))
     try:
         return asyncio.run(_live(msgpack.decode(payload, type=WorkerStart), pipe=pipe, marker=marker))
@@ -124,7 +126,7 @@ class Host:
             if not self._pipe.poll():
                 await _readable(self._pipe.fileno())
             self._take(self._pipe.receive())
-            self._told_ns = perf_counter_ns()
+            self._told_ns = monotonic_ns()
             await self._work()
         for task in self._todo:
             self._add(task, ResultKind.RETURNED)
@@ -136,13 +138,14 @@ class Host:
         while self._todo and not self._finishing:
             task = self._todo.popleft()
             started_ms = time_ns() // 1_000_000
-            self._marker.begin(task.seq, started_ms)
-            began_ns = perf_counter_ns()
+            began_ns = monotonic_ns()
+            self._marker.begin(task.seq, started_ms, began_ns // 1_000_000)
             outcome = await self._chain.run(task)
-            now_ns = perf_counter_ns()
+            now_ns = monotonic_ns()
             self._add(task, outcome.kind, started_ms=started_ms, run_us=(now_ns - began_ns) // 1000)
             if outcome.kind is not ResultKind.COMPLETED:
                 self._explain(outcome)
+                del outcome  # with all that its error refers to
             if now_ns - self._told_ns > TELL_NS or self._chars > TELL_CHARS:
                 self._tell()
                 await asyncio.sleep(0)  # whatever else the author's code runs in this loop gets its turn
@@ -197,7 +200,7 @@ class Host:
         self._pipe.send(results)
         self._marker.clear()
         self._clear_results()
-        self._told_ns = perf_counter_ns()
+        self._told_ns = monotonic_ns()
 
     def _clear_results(self) -> None:
         self._seqs: list[int] = []

@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from itertools import count
 from typing import Final, TypeAlias, assert_never
 
 import aiohttp
@@ -46,6 +47,7 @@ from sliceworks.worker.outbox import Outbox
 WELCOME_SECONDS: Final = 10
 
 _decoder: Final[Decoder[ControllerToDaemon]] = Decoder(ControllerToDaemon)
+_hello_numbers: Final = count(1)  # over all links of this process, which is one incarnation
 
 log = structlog.get_logger(__name__)
 
@@ -157,6 +159,7 @@ class Link:
             hostname=caller.hostname,
             held_seqs=[seq for seq, _ in held],
             held_epochs=[epoch for _, epoch in held],
+            number=next(_hello_numbers),
         )
 
     async def _converse(self, channel: Channel[ControllerToDaemon]) -> None:

@@ -7,6 +7,7 @@ table in `crew.py`, how much it is given follows from `pace.py`.
 | ------------------ | --------------------------------------------------------------------------- |
 | as its worker said | the worker's result arrived, whatever state the worker is in                |
 | LOST               | its worker died by itself with this slice in hand                           |
+| TIMED_OUT          | it was in hand for `slice_timeout_ms`, and its worker was killed for that   |
 | RETURNED           | it was recalled; its worker died by itself while it lay behind another;     |
 |                    | its worker was killed by us; it is queued and no worker lives or is started |
 
@@ -33,6 +34,7 @@ from sliceworks.worker.events import (
     Effect,
     Event,
     GiveSlices,
+    KillWorker,
     Peer,
     PeerFound,
     PeerLost,
@@ -48,6 +50,7 @@ from sliceworks.worker.events import (
     WorkerExited,
     WorkerReady,
     WorkerResults,
+    WorkerSeen,
     WorkerStartFailed,
 )
 from sliceworks.worker.leases import Lease, LeaseQueue
@@ -56,6 +59,7 @@ from sliceworks.worker.report import Reports
 from sliceworks.worker.results import ResultBook, without
 from sliceworks.worker.staffing import Staffing
 from sliceworks.worker.starts import Starts
+from sliceworks.worker.time_limit import SliceLimit
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class PoolRules:
     disconnect_timeout_ms: int
     first_batch: int
     new_worker_id: Callable[[], WorkerId]
+    slice_timeout_ms: int = 0  # 0: a slice may take for ever
 
 
 class PoolMachine:
@@ -84,6 +89,7 @@ class PoolMachine:
         self._pace = Pace(prefetch=rules.prefetch)
         self._queue = LeaseQueue()
         self._results = ResultBook(rules.first_batch)
+        self._limit = SliceLimit(rules.slice_timeout_ms, self._crew)
         self._effects: list[Effect] = []
         self._unsettled = True
         self._wake_at = NEVER
@@ -102,7 +108,7 @@ class PoolMachine:
                 self._results.acked(event.batch)
             case Recalled():
                 self._on_recalled(event.count)
-            case WorkerReady() | WorkerStartFailed() | WorkerExited():
+            case WorkerReady() | WorkerStartFailed() | WorkerExited() | WorkerSeen():
                 self._on_worker(event, now)
             case Assigned() | Unassigned() | DrainStarted():
                 self._staffing.wish(event)
@@ -156,9 +162,14 @@ class PoolMachine:
         if not leases:
             self._reports.repeat()  # the controller hears that there is nothing to hand back
 
-    def _on_worker(self, event: WorkerReady | WorkerStartFailed | WorkerExited, now: int) -> None:
+    def _on_worker(
+        self, event: WorkerReady | WorkerStartFailed | WorkerExited | WorkerSeen, now: int
+    ) -> None:
         worker = self._crew.get(event.worker_id)
         if worker is None:
+            return
+        if isinstance(event, WorkerSeen):
+            self._on_seen(worker, event, now)
             return
         self._unsettled = self._reports.changed = True
         match event:
@@ -172,6 +183,13 @@ class PoolMachine:
             case _ as never:
                 assert_never(never)
 
+    def _on_seen(self, worker: Worker, event: WorkerSeen, now: int) -> None:
+        if not self._limit.is_overdue(worker, event, now):
+            return
+        self._crew.move(worker, Dying(timed_out=event.seq))
+        self._unsettled = self._reports.changed = True
+        self._effects.append(KillWorker(worker.worker_id))
+
     def _end_leases(self, worker: Worker, event: WorkerExited) -> None:
         in_hand = next((lease for lease in worker.given if lease[0] == event.seq), None)
         if in_hand:
@@ -181,10 +199,17 @@ class PoolMachine:
 
     def _end_in_hand(self, worker: Worker, lease: Lease, event: WorkerExited) -> None:
         kind, detail = ResultKind.RETURNED, None
-        if not isinstance(worker.state, Dying):
-            error = f"{event.cause} in operation {event.op}" if event.op else event.cause
-            detail = ResultDetail(error, event.op, event.exit_code, event.signal)
-            kind = ResultKind.LOST
+        cause = f"{event.cause} in operation {event.op}" if event.op else event.cause
+        match worker.state:
+            case Dying(timed_out) if timed_out == event.seq:
+                kind = ResultKind.TIMED_OUT
+                cause = f"the slice took longer than its slice_timeout of {self._limit.text}: {cause}"
+            case Dying():
+                pass
+            case _:
+                kind = ResultKind.LOST
+        if kind is not ResultKind.RETURNED:
+            detail = ResultDetail(cause, event.op, event.exit_code, event.signal, event.log_tail)
         self._results.add_ended(
             lease, worker.worker_id, kind, started_ms=event.started_ms, run_us=event.run_us, detail=detail
         )
@@ -214,7 +239,8 @@ class PoolMachine:
             self._give()
         self._send_results()
         self._effects += self._reports.report(self._window(), now)
-        wake_at = min(self._staffing.settle_at, self._reports.due_at)
+        self._effects += self._limit.watch(now)
+        wake_at = min(self._staffing.settle_at, self._reports.due_at, self._limit.due_at)
         if wake_at < self._wake_at:
             self._wake_at = wake_at
             self._effects.append(WakeAt(wake_at))

@@ -32,6 +32,7 @@ from sliceworks.worker.events import (
     FinishWorker,
     GiveSlices,
     KillWorker,
+    LookAtWorker,
     NodeChanged,
     PoolEnded,
     SendLinkState,
@@ -42,12 +43,14 @@ from sliceworks.worker.events import (
     Unassigned,
     WakeAt,
     WorkerExited,
+    WorkerSeen,
 )
 from sliceworks.worker.leases import Lease
 from sliceworks.worker.link import Caller, Link, Target
 from sliceworks.worker.machine import PoolMachine, PoolRules
 from sliceworks.worker.slot import Slot, WorkerForked, Workshop
 from sliceworks.worker.start import WorkerStart
+from sliceworks.worker.stderr import style_for_worker
 
 MAILBOX_MESSAGES: Final = 1_000_000  # bounded by the slices that the machine asks for, long before this
 
@@ -130,6 +133,7 @@ class Pool(Actor[PoolMessage]):
             disconnect_timeout_ms=premises.disconnect_timeout_ms,
             first_batch=first_batch,
             new_worker_id=premises.new_worker_id,
+            slice_timeout_ms=execution.slice_timeout,
         )
         self._machine = PoolMachine(rules, self._clock.monotonic_ms())
         self._slots: dict[WorkerId, Slot] = {}
@@ -221,18 +225,14 @@ class Pool(Actor[PoolMessage]):
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
-            case GiveSlices():
-                self._slots[effect.worker_id].give(effect.slices)
+            case GiveSlices() | FinishWorker() | KillWorker() | LookAtWorker():
+                self._tell_slot(self._slots[effect.worker_id], effect)
             case SendResults():
                 self._link.send(effect.results)
             case SendLinkState():
                 self._link.send(effect.state)
             case SpawnWorker():
                 self._spawn(effect.worker_id)
-            case FinishWorker():
-                self._slots[effect.worker_id].finish()
-            case KillWorker():
-                self._slots[effect.worker_id].kill()
             case NodeChanged():
                 self._push()
             case WakeAt():
@@ -240,6 +240,20 @@ class Pool(Actor[PoolMessage]):
             case PoolEnded():
                 self._over = True
                 self.ref.drain()
+            case _ as never:
+                assert_never(never)
+
+    def _tell_slot(self, slot: Slot, order: GiveSlices | FinishWorker | KillWorker | LookAtWorker) -> None:
+        match order:
+            case GiveSlices():
+                slot.give(order.slices)
+            case FinishWorker():
+                slot.finish()
+            case KillWorker():
+                slot.kill()
+            case LookAtWorker():
+                seen = slot.in_hand()
+                self.tell(WorkerSeen(order.worker_id, seen.seq, seen.begun_ms))
             case _ as never:
                 assert_never(never)
 
@@ -253,7 +267,7 @@ class Pool(Actor[PoolMessage]):
             execution=self._assignment.execution,
             durable=premises.durable,
             log_level=premises.log_level,
-            log_format=premises.log_format,
+            log_format=style_for_worker(premises.log_format),
         )
         slot = Slot(start, premises.workshop, operations=self._operations, tell=self.tell)
         self._slots[worker_id] = slot

@@ -111,7 +111,7 @@ class ResultBook:
         batch = self._current()
         if detail:
             batch.details[len(batch.seqs)] = detail
-            batch.chars += len(detail.error)
+            batch.chars += len(detail.error) + len(detail.log_tail)
         batch.seqs.append(lease[0])
         batch.epochs.append(lease[1])
         batch.kinds.append(kind)

@@ -2,7 +2,7 @@
 
 Whatever a worker does, its end is told once, and only when everything that it wrote has been read: exit
 status and end of the pipe come in any order, and a grandchild that keeps the pipe open delays the verdict
-by a moment only.  A dead worker's process group is killed.
+by a moment only.  A dead worker's process group is killed.  Its last lines on stderr are told with its end.
 
 | the worker is       | kill                                    | its end is told                 |
 | ------------------- | --------------------------------------- | ------------------------------- |
@@ -39,8 +39,10 @@ from sliceworks.protocol.messages import (
 from sliceworks.protocol.pipe import AsyncPipe
 from sliceworks.protocol.process import kill_group
 from sliceworks.worker.events import WorkerExited, WorkerReady, WorkerResults, WorkerStartFailed
-from sliceworks.worker.marker import Marker, make_page, send_page
+from sliceworks.worker.marker import InHand, Marker, make_page, send_page
+from sliceworks.worker.memory_kills import MemoryKills
 from sliceworks.worker.start import WorkerStart
+from sliceworks.worker.stderr import WorkerStderr, pass_on
 
 LAST_WORDS_SECONDS: Final = 0.2  # how long the pipe of a dead worker may stay open
 LINGER_SECONDS: Final = 2.0  # how long a worker may live that has closed its pipe
@@ -87,6 +89,8 @@ class Slot:
         self._task: asyncio.Task[None] | None = None
         self._child: Child | None = None
         self._pipe: AsyncPipe[HostToDaemon] | None = None
+        self._marker: Marker | None = None
+        self._memory_kills: MemoryKills | None = None
         self._exited: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
         self._closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._end = WorkerExited(self._worker_id, f"worker {self._worker_id} was not started")
@@ -115,6 +119,10 @@ class Slot:
         elif self._task:
             self._task.cancel()
 
+    def in_hand(self) -> InHand:
+        """What it works on at this moment; nothing while it is no process."""
+        return self._marker.read() if self._marker else InHand(0, 0, 0)
+
     async def _live(self) -> None:
         async with self._workshop.places:
             self.placed = True
@@ -122,19 +130,30 @@ class Slot:
             with contextlib.ExitStack() as stack:
                 try:
                     page = stack.enter_context(_page())
+                    stderr = stack.enter_context(contextlib.closing(WorkerStderr(self._on_line)))
                     child = await self._fork(stack)
                 except (ForkServerError, OSError) as error:
                     self._tell(WorkerStartFailed(self._worker_id, f"no worker can be started: {error}"))
                     return
-                marker = stack.enter_context(contextlib.closing(Marker(page)))
-                await self._connect(child, page)
-                await self._accompany(child, marker)
+                marker = stack.enter_context(self._reading(page))
+                await self._connect(child, page, stderr)
+                await self._accompany(child, marker, stderr)
+
+    @contextlib.contextmanager
+    def _reading(self, page: int) -> Iterator[Marker]:
+        with contextlib.closing(Marker(page)) as marker:
+            self._marker = marker
+            try:
+                yield marker
+            finally:
+                self._marker = None
 
     async def _fork(self, stack: contextlib.ExitStack) -> Child:
         payload = msgpack.encode(self._start)
         child = await self._workshop.fork_server.spawn("worker", payload, on_exit=self._on_exit)
         self._child = child
         self.pid = child.pid
+        self._memory_kills = MemoryKills.seen_by(child.pid)
         stack.callback(self._leave, child)
         self._tell(WorkerForked())
         log.info("worker_started", ex_id=self._start.ex_id, worker_id=self._worker_id, pid=child.pid)
@@ -146,20 +165,21 @@ class Slot:
         os.close(child.pidfd)
         self._child = None
 
-    async def _connect(self, child: Child, page: int) -> None:
+    async def _connect(self, child: Child, page: int, stderr: WorkerStderr) -> None:
         with contextlib.suppress(ConnectionError):  # dead already: its exit is on the way
-            await _send_page(child, page)
+            await _send_page(child, page, stderr.write_end)
+        stderr.handed_over()
         self._pipe = await AsyncPipe.open(
             child.sock, _decoder, on_message=self._on_message, on_closed=self._on_closed
         )
 
-    async def _accompany(self, child: Child, marker: Marker) -> None:
+    async def _accompany(self, child: Child, marker: Marker, stderr: WorkerStderr) -> None:
         """To the end, and a little further."""
         try:
             status = await self._exit_status(child)
             kill_group(child.pid)
             await asyncio.wait([self._closed], timeout=LAST_WORDS_SECONDS)
-            self._end = self._obituary(status, marker)
+            self._end = self._obituary(status, marker, stderr.close())
         finally:
             if self._pipe:
                 self._pipe.close()
@@ -175,7 +195,7 @@ class Slot:
             _kill(child)
         return await self._exited
 
-    def _obituary(self, status: ExitStatus, marker: Marker) -> WorkerExited:
+    def _obituary(self, status: ExitStatus, marker: Marker, log_tail: str) -> WorkerExited:
         in_hand = marker.read()
         started_ms, place = in_hand.started_ms, in_hand.operation
         known = 0 < place <= len(self._operations)
@@ -188,6 +208,7 @@ class Slot:
             op=self._operations[place - 1][:MAX_NAME_CHARS] if known else "",
             started_ms=started_ms,
             run_us=max(0, self._workshop.clock.wall_ms() - started_ms) * 1_000 if started_ms else 0,
+            log_tail=log_tail,
         )
 
     def _how(self, status: ExitStatus) -> str:
@@ -195,10 +216,21 @@ class Slot:
         if broken:
             return f"was killed because its pipe broke: {broken}"
         if status.signal is not None:
-            return f"was killed by signal {status.signal} ({_signal_name(status.signal)})"
+            how = f"was killed by signal {status.signal} ({_signal_name(status.signal)})"
+            return how + (self._memory_verdict() if status.signal == signal.SIGKILL else "")
         if status.exit_code is not None:
             return f"ended with exit code {status.exit_code}"
         return "died together with the fork server, nobody saw how"
+
+    def _memory_verdict(self) -> str:
+        before = self._memory_kills
+        if self._dismissed or before is None or not before.since():
+            return ""
+        return f", for want of memory: meanwhile oom_kill rose by {before.since()} in {before.file}"
+
+    def _on_line(self, line: str) -> None:
+        start = self._start
+        pass_on(line, style=start.log_format, ex_id=start.ex_id, worker_id=start.worker_id)
 
     def _on_message(self, message: HostToDaemon) -> None:
         match message:
@@ -226,14 +258,14 @@ class Slot:
             self._closed.set_result(reason)
 
 
-async def _send_page(child: Child, page: int) -> None:
+async def _send_page(child: Child, page: int, stderr: int) -> None:
     """Send the page as soon as the child has read enough of its payload."""
     loop = asyncio.get_running_loop()
     writable = asyncio.Event()
     loop.add_writer(child.sock, writable.set)
     try:
         await writable.wait()
-        send_page(child.sock, page)
+        send_page(child.sock, page, stderr)
     finally:
         loop.remove_writer(child.sock)
 

@@ -113,6 +113,8 @@ class Staffing:
         match worker.state:
             case Starting(since_ms):
                 error = f"{event.cause} before its operations were initialized"
+                if event.log_tail:
+                    error += f"; its last lines:\n{event.log_tail}"
                 self._starts.failed(error, started_ms=since_ms, now=now)
             case Ready(since_ms):
                 self._starts.crashed(ready_ms=since_ms, finished=worker.finished, now=now)

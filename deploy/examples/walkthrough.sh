@@ -7,17 +7,19 @@ api=${1:-http://127.0.0.1:5678}
 say() { printf '\n# %s\n' "$*"; }
 get() { printf 'GET %s\n' "$1"; curl -sS --fail-with-body "$api$1"; echo; }
 post() { printf 'POST %s\n' "$1"; curl -sS --fail-with-body -X POST "$api$1"; echo; }
-# The processes of the execution that the cluster state shows in a role; the answer may be indented or not.
-pids() { curl -sS "$api/cluster/state" | tr -d ' \n' | tr '{}' '\n\n' | grep "\"$ex\"" | grep "\"$1\"" | sed 's/.*"pid":\([0-9]*\).*/\1/'; }
+# The processes of the execution in a role, as the cluster state shows them.
+pids() {
+    curl -sS "$api/cluster/state" | tr -d ' \n' | tr '{}' '\n\n' |
+        sed -n "/\"$ex\"/s/.*\"assignment\":\"$1\".*\"pid\":\([1-9][0-9]*\).*/\1/p"
+}
 workers() { pids worker | wc -l; }
 wait_for_workers() {
-    tries=0
-    while [ "$(workers)" -ne "$1" ]; do
-        tries=$((tries + 1))
-        [ $tries -lt 100 ] || { echo "there are $(workers) workers, not $1"; exit 1; }
-        sleep 0.1
+    since=$(date +%s%N)
+    until [ "$(workers)" -eq "$1" ]; do
+        [ $(($(date +%s%N) - since)) -lt 10000000000 ] || { echo "there are $(workers) workers, not $1"; exit 1; }
+        sleep 0.05
     done
-    echo "the cluster state shows $1 workers after about 0.$tries s or less: $(pids worker | tr '\n' ' ')"
+    echo "after $((($(date +%s%N) - since) / 1000000)) ms the cluster state shows $1 workers: $(pids worker | tr '\n' ' ')"
 }
 
 say "submit a persistent job with 2 workers"

@@ -38,7 +38,7 @@ async def get_root(api: Api, request: web.Request) -> web.Response:  # noqa: ARG
             "platform": sys.platform,
             "teraslice_version": API_VERSION,
             "python_version": PYTHON_VERSION,
-            "sliceworks_version": f"v{metadata.version('sliceworks')}",
+            "sliceworks_version": f"v{_own_version()}",
         }
     )
 
@@ -63,6 +63,14 @@ async def get_stats(api: Api, request: web.Request) -> web.Response:
 async def list_controllers(api: Api, request: web.Request) -> web.Response:  # noqa: ARG001
     """Every connected controller."""
     return answer([controller_json(view) for view in api.view.controllers()])
+
+
+def _own_version() -> str:
+    """Of the installed package; a tree that is run without being installed has none."""
+    try:
+        return metadata.version("sliceworks")
+    except metadata.PackageNotFoundError:
+        return "0"
 
 
 def _wants_metrics(request: web.Request) -> bool:

@@ -16,6 +16,7 @@ from sliceworks.master.store.contract import ClusterStore
 from sliceworks.protocol.settings import Settings
 
 PREFIXES: Final = ("", "/v1")
+_METHODS: Final = {"GET": ("GET", "HEAD")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,5 @@ def bind(app: web.Application, api: Api, routes: Sequence[Route]) -> None:
         for prefix in PREFIXES:
             path = (prefix + route.path).rstrip("/")
             for spelling in ([path] if path else []) + [f"{path}/"]:
-                _add(app, route.method, spelling, handler)
-
-
-def _add(
-    app: web.Application, method: str, path: str, handler: Callable[[web.Request], Awaitable[web.Response]]
-) -> None:
-    app.router.add_route(method, path, handler)
-    if method == "GET":
-        app.router.add_route("HEAD", path, handler)
+                for method in _METHODS.get(route.method, (route.method,)):
+                    app.router.add_route(method, spelling, handler)

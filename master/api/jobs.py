@@ -31,7 +31,7 @@ async def list_jobs(api: Api, request: web.Request) -> web.Response:
     page = page_of(request, JOB_ORDERS)
     if deleted_only(request):
         return answer([])
-    jobs = await api.store.jobs(page, active=choice(request.query, "active", _ACTIVE, None))
+    jobs = await api.store.jobs(page, active=choice(request.query, "active", _ACTIVE, default=None))
     return answer(await _with_executions(api, request, jobs))
 
 

@@ -61,7 +61,7 @@ def whole_number(query: Mapping[str, str], name: str, default: int) -> int:
     return int(text)
 
 
-def choice(query: Mapping[str, str], name: str, choices: Mapping[str, E], default: E) -> E:
+def choice(query: Mapping[str, str], name: str, choices: Mapping[str, E], *, default: E) -> E:
     """One of a few texts; an empty option counts as none."""
     text = query.get(name, "").strip()
     if not text:
@@ -74,7 +74,7 @@ def choice(query: Mapping[str, str], name: str, choices: Mapping[str, E], defaul
 
 def flag(query: Mapping[str, str], name: str, *, default: bool) -> bool:
     """`true` or `false`; an empty option counts as none."""
-    return choice(query, name, {"true": True, "false": False}, default)
+    return choice(query, name, {"true": True, "false": False}, default=default)
 
 
 def _sort_of(text: str, sortable: Collection[str]) -> tuple[Order, ...]:

@@ -147,6 +147,7 @@ def node_json(node: NodeView) -> Json:
             }
             for worker in node.workers
         ],
+        "links": [{"ex_id": link.ex_id, "connected": link.connected} for link in node.links],
     }
 
 

@@ -24,7 +24,7 @@ async def list_slices(api: Api, request: web.Request) -> web.Response:
     """Slices of one execution, in one state or in any."""
     ex_id = request.match_info["ex_id"]
     page = page_of(request, _SLICE_ORDERS, order=_AS_MADE)
-    state = choice(request.query, "state", _STATES, None)
+    state = choice(request.query, "state", _STATES, default=None)
     await api.store.execution(ex_id)
     descending = page.order[0].descending
     slices = await api.history.slices(

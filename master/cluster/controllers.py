@@ -30,7 +30,6 @@ from sliceworks.master.cluster.model import (
 from sliceworks.master.cluster.statuses import status_of
 from sliceworks.master.cluster.totals import count_totals
 from sliceworks.protocol.messages import ControllerOutcome, ControllerReport, SaveAndEnd, SliceCounts
-from sliceworks.protocol.process import Identity
 from sliceworks.protocol.states import INIT_STATUSES, ExecutionStatus
 
 S = ExecutionStatus
@@ -63,7 +62,7 @@ def spawned(core: Core, event: ev.ControllerSpawned) -> None:
     if execution.row.status is S.SCHEDULING:
         core.set_status(execution, S.INITIALIZING)
     if core.closing:
-        end(core, execution, event.identity, EndCause.UNFIT, "the master is shutting down")
+        end(core, execution, Ending(event.identity, EndCause.UNFIT, "the master is shutting down"))
     core.touch(execution)
     return None
 
@@ -123,7 +122,7 @@ def unfit(core: Core, event: ev.ControllerUnfit) -> None:
     """It speaks another version: this master replaces it by one of its own."""
     execution = _of_generation(core, event.ex_id, event.generation)
     if execution is not None and isinstance(execution.controller, Missing):
-        end(core, execution, execution.controller.identity, EndCause.UNFIT, event.reason)
+        end(core, execution, Ending(execution.controller.identity, EndCause.UNFIT, event.reason))
 
 
 def exited(core: Core, event: ev.ControllerExited) -> None:
@@ -162,7 +161,7 @@ def inspected(core: Core, event: ev.StoreInspected) -> None:
         conclude(core, execution, event.outcome)
         execution.controller = Gone(core.now.monotonic_ms)
         return
-    _replace(core, execution, execution.controller.how, event.counts)
+    _replace(core, execution, how=execution.controller.how, counts=event.counts)
 
 
 def conclude(core: Core, execution: Execution, outcome: ControllerOutcome) -> None:
@@ -186,11 +185,11 @@ def conclude(core: Core, execution: Execution, outcome: ControllerOutcome) -> No
     core.touch(execution)
 
 
-def end(core: Core, execution: Execution, identity: Identity, cause: EndCause, how: str) -> None:
+def end(core: Core, execution: Execution, ending: Ending) -> None:
     """Kill the controller; its exit is told like any other."""
-    core.note("controller_ended", ex_id=execution.row.ex_id, pid=identity.pid, why=how)
-    execution.controller = Ending(identity, cause, how)
-    core.emit(ef.EndController(execution.row.ex_id, identity))
+    core.note("controller_ended", ex_id=execution.row.ex_id, pid=ending.identity.pid, why=ending.how)
+    execution.controller = ending
+    core.emit(ef.EndController(execution.row.ex_id, ending.identity))
 
 
 def _of_generation(core: Core, ex_id: str, generation: int) -> Execution | None:
@@ -238,7 +237,7 @@ def _final_status(execution: Execution, outcome: ControllerOutcome) -> tuple[Exe
     return status, outcome.failure
 
 
-def _replace(core: Core, execution: Execution, how: str, counts: SliceCounts) -> None:
+def _replace(core: Core, execution: Execution, *, how: str, counts: SliceCounts) -> None:
     """Start a successor, later and later while there is no progress; too many such crashes end it all."""
     if execution.row.status not in INIT_STATUSES | {S.STOPPING}:
         core.set_status(execution, S.RECOVERING)

@@ -39,7 +39,10 @@ class Core:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.now = Now(0, 0)
-        self.executions: dict[str, Execution] = {}  # in creation order
+        self.executions: dict[str, Execution] = {}
+        self.pending: dict[str, Execution] = {}  # of these: what waits for its first slot, oldest first
+        self.active: dict[str, Execution] = {}  # of these: the others, oldest start first
+        self.slots = 0  # of all connected nodes, when workers were placed last
         self.living: dict[str, str] = {}  # job_id -> ex_id
         self.nodes: dict[str, Node] = {}
         self.totals = Totals()
@@ -65,6 +68,7 @@ class Core:
         """Keep an execution from now on; one that is not stored yet is, with the next flush."""
         row = execution.row
         self.executions[row.ex_id] = execution
+        (self.pending if row.status is ExecutionStatus.PENDING else self.active)[row.ex_id] = execution
         if not execution.is_terminal:
             self.living[row.job_id] = row.ex_id
         if execution.durable is None:
@@ -86,6 +90,8 @@ class Core:
         self.timers.set((EXECUTION, ex_id), None)
         self._dirty.pop(ex_id, None)
         self.touched.pop(ex_id, None)
+        self.pending.pop(ex_id, None)
+        self.active.pop(ex_id, None)
         del self.executions[ex_id]
         self.rebalance = True
 
@@ -106,6 +112,8 @@ class Core:
         check_status_change(was, status)
         self.note("execution_status", ex_id=execution.row.ex_id, status=status.value, was=was.value)
         self.change(execution, status=status)
+        if was is ExecutionStatus.PENDING:
+            self.active[execution.row.ex_id] = self.pending.pop(execution.row.ex_id)
         self.rebalance = True
         if execution.is_terminal:
             self._bury(execution)

@@ -148,6 +148,8 @@ class Execution:
     crashes: list[int] = field(default_factory=list)  # without progress in between
     slices_seen: int = -1  # slices made and ended when its store was last inspected
     barred: dict[str, str] = field(default_factory=dict)  # node_id -> why workers do not start there
+    unreached: dict[str, int] = field(default_factory=dict)  # node_id -> since when its link is down
+    shunned: set[str] = field(default_factory=set)  # of these: where it was down for too long
     totals_due_ms: int | None = None
 
     @property
@@ -199,6 +201,7 @@ class Node:
     revision: int = 0  # of the newest Assignments sent on this link
     sent: tuple[Assignment, ...] | None = None
     empty_since: dict[str, int] = field(default_factory=dict)  # ex_id -> first revision that gave it nothing
+    links_down: set[str] = field(default_factory=set)  # ex_ids whose controller it does not reach
     guests: set[str] = field(default_factory=set)  # ex_ids that have, or may have, workers here
 
     @property

@@ -7,6 +7,7 @@ from sliceworks.master.cluster import events as ev
 from sliceworks.master.cluster.core import NODE, Core
 from sliceworks.master.cluster.model import Connected, Lost, Node, Released
 from sliceworks.master.cluster.placement import confirm_ends, leave
+from sliceworks.master.cluster.reach import next_verdict_ms, note_links
 from sliceworks.master.store.records import ForgetNode, NodeRecord, SaveNode
 from sliceworks.protocol.messages import NodeState
 
@@ -33,6 +34,7 @@ def reported(core: Core, event: ev.NodeReported) -> None:
     before = _occupancy(node.state)
     node.state = event.state
     _note_start_failures(core, node, event.state)
+    note_links(core, node, event.state)
     confirm_ends(core, node)
     core.touched_nodes[node.record.node_id] = None
     if _occupancy(event.state) != before:
@@ -56,7 +58,7 @@ def settle(core: Core, node: Node) -> None:
         core.note("node_released", node_id=node.record.node_id)
         node.link = Released(node.link.since_ms)
         _touch(core, node)
-    due_ms: int | None = None
+    due_ms = next_verdict_ms(core, node) if isinstance(node.link, Connected) else None
     if isinstance(node.link, Lost):
         due_ms = node.link.since_ms + limits.disconnect_ms
     if isinstance(node.link, Released):
@@ -80,6 +82,7 @@ def _forget(core: Core, node: Node) -> None:
     node_id = node.record.node_id
     if node.guests:
         return
+    note_links(core, node, NodeState([], []))
     del core.nodes[node_id]
     core.save(ForgetNode(node_id))
     core.note("node_forgotten", node_id=node_id)
@@ -100,6 +103,7 @@ def _start_anew(core: Core, node: Node) -> None:
     """Another process has taken the node over: whatever the one before ran is gone."""
     node_id = node.record.node_id
     node.state = NodeState([], [])
+    note_links(core, node, node.state)
     node.empty_since.clear()
     for execution in core.executions.values():
         execution.barred.pop(node_id, None)

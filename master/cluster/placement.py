@@ -7,12 +7,14 @@ left there: that is how `stopped` knows when nothing runs any more, also after a
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 
 from msgspec import structs
 
 from sliceworks.master.cluster import effects as ef
 from sliceworks.master.cluster.core import Core
 from sliceworks.master.cluster.model import Connected, Execution, Gone, Lost, Node, NotStarted, Released
+from sliceworks.master.cluster.reach import shunned_by
 from sliceworks.master.scaling import Access, Demand, Room, place
 from sliceworks.protocol.messages import Assignment, Assignments
 from sliceworks.protocol.states import ExecutionStatus
@@ -24,19 +26,22 @@ _ENDING = "ending"
 def rebalance(core: Core) -> None:
     """Place what every execution wants on what every node has."""
     core.rebalance = False
-    wanting = [execution for execution in core.executions.values() if execution.wants_workers]
-    placed = place(
-        [_demand(core, execution) for execution in wanting],
-        [_room(core, node) for node in core.nodes.values()],
-    )
+    rooms = [_room(core, node) for node in core.nodes.values()]
+    free = sum(_free_slots(core, room) for room in rooms if room.access is Access.OPEN)
+    wanting = [execution for execution in core.active.values() if execution.wants_workers]
+    wanting += islice(core.pending.values(), free)  # more of them cannot start, however many there are
+    placed = place([_demand(core, execution) for execution in wanting], rooms)
     for execution in wanting:
         shares = placed[execution.row.ex_id]
+        if sum(shares.values()) < sum(execution.row.placement.values()):
+            core.rebalance = True  # what it gave up may let a pending one start
         core.set_placement(execution, {**dict.fromkeys(execution.row.placement, 0), **shares})
         if sum(shares.values()) < execution.row.wishes.workers or execution.barred:
             core.touch(execution)
-    for execution in core.executions.values():
+    for execution in core.active.values():
         if not execution.wants_workers:
             core.set_placement(execution, _last_placement(core, execution))
+    _note_slots(core, sum(room.slots for room in rooms if room.access is Access.OPEN))
 
 
 def sync(core: Core, node: Node) -> None:
@@ -126,10 +131,30 @@ def start_verdict(core: Core, execution: Execution) -> None:
         core.set_status(execution, ExecutionStatus.FAILING)
 
 
+def _note_slots(core: Core, slots: int) -> None:
+    """What pending executions wait for depends on whether there are slots at all."""
+    if slots != core.slots:
+        core.slots = slots
+        for execution in core.pending.values():
+            core.touch(execution)
+
+
+def _free_slots(core: Core, room: Room) -> int:
+    """Slots that nobody has, and nobody was promised."""
+    promised = {
+        ex_id: core.executions[ex_id].row.placement.get(room.node_id, 0)
+        for ex_id in core.nodes[room.node_id].guests
+        if core.executions[ex_id].wants_workers
+    }
+    held = sum(max(count, room.running.get(ex_id, 0)) for ex_id, count in promised.items())
+    return max(0, room.slots - room.taken - held)
+
+
 def _demand(core: Core, execution: Execution) -> Demand:
     limits = {
         name: running_on(execution, core.nodes[name]) for name in execution.barred if name in core.nodes
     }
+    limits |= dict.fromkeys(shunned_by(core, execution), 0)
     return Demand(execution.row.ex_id, execution.row.wishes.workers, execution.row.placement, limits)
 
 

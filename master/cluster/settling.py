@@ -15,6 +15,7 @@ from sliceworks.master.cluster.core import EXECUTION, Core
 from sliceworks.master.cluster.model import (
     Attached,
     EndCause,
+    Ending,
     Execution,
     Gone,
     Leaving,
@@ -64,11 +65,15 @@ def _step_controller(core: Core, execution: Execution) -> None:
         case Missing(identity, deadline_ms) if now_ms >= deadline_ms:
             is_over = execution.row.fate.outcome or execution.is_terminal
             cause = EndCause.FINISHED if is_over else EndCause.FAULT
-            end(core, execution, identity, cause, "it said nothing for too long and was killed")
+            end(core, execution, Ending(identity, cause, "it said nothing for too long and was killed"))
         case Attached():
             _talk(core, execution, execution.controller)
         case Leaving(identity, deadline_ms) if now_ms >= deadline_ms:
-            end(core, execution, identity, EndCause.FINISHED, "its outcome is applied, and it did not end")
+            end(
+                core,
+                execution,
+                Ending(identity, EndCause.FINISHED, "its outcome is applied, and it did not end"),
+            )
         case Resting(until_ms) if now_ms >= until_ms and not core.closing:
             raise_generation(core, execution)
 
@@ -101,7 +106,7 @@ def _talk(core: Core, execution: Execution, controller: Attached) -> None:
         execution.controller = Leaving(controller.identity, core.now.monotonic_ms + core.limits.end_ms)
         return
     if _is_overdue(core, execution):
-        end(core, execution, controller.identity, EndCause.FAULT, "it did not stop in time and was killed")
+        end(core, execution, Ending(controller.identity, EndCause.FAULT, "it did not stop in time"))
         return
     wishes = _wishes(core, execution, row.wishes)
     if wishes != controller.sent:

@@ -48,7 +48,7 @@ def reason_of(core: Core, execution: Execution) -> str:
     if execution.is_terminal:
         return ""
     if execution.row.status is S.PENDING:
-        return _slots_reason(core, execution)
+        return _slots_reason(core)
     if execution.row.fate.verdict:
         return execution.row.fate.verdict
     return _controller_reason(execution) or _stop_reason(core, execution) or _worker_reason(core, execution)
@@ -59,22 +59,16 @@ def _without_phase(status: ExecutionStatus) -> ExecutionStatus:
     return S.RUNNING if status is S.PAUSED or status in INIT_STATUSES else status
 
 
-def _slots_reason(core: Core, execution: Execution) -> str:
-    connected = [
-        node for node in core.nodes.values() if isinstance(node.link, Connected) and not node.is_draining
-    ]
-    slots = sum(node.record.slots for node in connected)
-    if execution.barred:
-        return _barred_reason(execution)
-    if not slots:
+def _slots_reason(core: Core) -> str:
+    if not core.slots:
         return "waiting for a worker node: none with a slot is connected"
-    return f"waiting for a free worker slot: all {slots} are in use"
+    return f"waiting for a free worker slot: all {core.slots} are in use"
 
 
 def _controller_reason(execution: Execution) -> str:
     match execution.controller:
         case Missing() if execution.report is None:
-            return "its execution controller is starting"
+            return "its execution controller is not connected yet"
         case Missing():
             return "its execution controller does not answer"
         case Resting():

@@ -9,7 +9,7 @@ from sliceworks.master.cluster.machine import ClusterMachine
 from sliceworks.master.cluster.model import Attached, Connected, Execution, Node, Released
 from sliceworks.master.cluster.totals import totals_now
 from sliceworks.master.store.records import NodeRecord, Totals
-from sliceworks.protocol.messages import Statistics, WorkerInfo
+from sliceworks.protocol.messages import LinkInfo, Statistics, WorkerInfo
 from sliceworks.protocol.states import RUNNING_STATUSES
 
 
@@ -49,6 +49,7 @@ class NodeView:
     draining: bool
     available: int
     workers: tuple[WorkerView, ...]
+    links: tuple[LinkInfo, ...]
 
 
 class ClusterView:
@@ -110,6 +111,7 @@ def _node(core: Core, node: Node) -> NodeView:
         draining=node.is_draining,
         available=max(0, node.record.slots - _taken(core, node)) if connected and not node.is_draining else 0,
         workers=tuple(WorkerView(info, jobs.get(info.ex_id, "")) for info in infos),
+        links=tuple(node.state.links) if node.state else (),
     )
 
 

@@ -11,11 +11,12 @@ import asyncio
 import gc
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
-from typing import Final, assert_never
+from typing import Final, TypeVar, assert_never
 
 import structlog
 import uvloop
@@ -29,16 +30,20 @@ from sliceworks.master.execution.slicing import SlicerStart
 from sliceworks.master.execution.start import ControllerStart
 from sliceworks.master.execution.to_master import End, MasterSession
 from sliceworks.master.execution.writer import StoreWriter
-from sliceworks.master.store.execution import ExecutionStore, store_path
+from sliceworks.master.store.contract import BatchStore
+from sliceworks.master.store.engine import StateStore
 from sliceworks.protocol.actor import Actor, Ref
+from sliceworks.protocol.channel import Backoff
 from sliceworks.protocol.clock import Clock, SystemClock
 from sliceworks.protocol.codec import unpack
 from sliceworks.protocol.documents import ExecutionSpec
-from sliceworks.protocol.errors import FencedError
+from sliceworks.protocol.errors import FencedError, StoreUnavailableError
 from sliceworks.protocol.forkserver import ForkServer
 from sliceworks.protocol.log import configure_logging
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 MAILBOX: Final = 100_000
 TIMER_SECONDS: Final = 0.02
@@ -76,7 +81,7 @@ async def _run(start: ControllerStart, nursery: socket.socket) -> int:
 async def _live(start: ControllerStart, nursery: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     with ThreadPoolExecutor(1, thread_name_prefix="store") as thread:
-        store = await loop.run_in_executor(thread, _open_store, start)
+        store = await _when_available(partial(loop.run_in_executor, thread, _open_store, start))
         try:
             async with AsyncExitStack() as stack:
                 forks = await stack.enter_async_context(ForkServer.attach(nursery))
@@ -87,11 +92,20 @@ async def _live(start: ControllerStart, nursery: socket.socket) -> None:
             await loop.run_in_executor(thread, store.close)
 
 
-def _open_store(start: ControllerStart) -> ExecutionStore:
-    path = store_path(Path(start.data_dir), start.ex_id)
-    return ExecutionStore.open(
-        path, ex_id=start.ex_id, generation=start.generation, durability=start.durability
-    )
+def _open_store(start: ControllerStart) -> BatchStore:
+    state = StateStore(start.state_url, Path(start.data_dir), start.durability)
+    return state.open_execution(start.ex_id, generation=start.generation)
+
+
+async def _when_available(work: Callable[[], Awaitable[T]]) -> T:
+    """Do this as soon as the store can be used."""
+    backoff = Backoff()
+    while True:
+        try:
+            return await work()
+        except StoreUnavailableError as error:
+            log.warning("store_not_available", error=str(error))
+            await asyncio.sleep(backoff.next_seconds())
 
 
 class Controller:
@@ -122,10 +136,11 @@ class Controller:
 
     @classmethod
     async def open(
-        cls, start: ControllerStart, store: ExecutionStore, thread: ThreadPoolExecutor, *, forks: ForkServer
+        cls, start: ControllerStart, store: BatchStore, thread: ThreadPoolExecutor, *, forks: ForkServer
     ) -> Controller:
         """Load what the generations before left, and build the tree."""
-        snapshot = await asyncio.get_running_loop().run_in_executor(thread, store.load)
+        loop = asyncio.get_running_loop()
+        snapshot = await _when_available(partial(loop.run_in_executor, thread, store.load))
         spec = ExecutionSpec.model_validate_json(start.execution)
         machine = ExecutionMachine(
             start.ex_id,
@@ -245,4 +260,5 @@ def _rules(spec: ExecutionSpec, start: ControllerStart) -> Rules:
         lease_timeout_ms=start.lease_timeout_ms,
         slicer_timeout_ms=start.slicer_timeout_ms,
         worker_disconnect_timeout_ms=start.worker_disconnect_timeout_ms,
+        execution_timeout_ms=spec.execution_timeout,
     )

@@ -68,8 +68,8 @@ class LeaseTable:
 
     def keep_only(self, link: Link, seqs: list[int], epochs: list[int], *, now: Now) -> None:
         """A daemon's hello: what the same incarnation does not list never reached it."""
-        listed = dict(zip(seqs, epochs, strict=True))
-        missing = [item for item in self._of(link) if listed.get(item.seq) != item.epoch]
+        listed = set(zip(seqs, epochs, strict=True))  # a slice may be there twice: held, and an older result
+        missing = [item for item in self._of(link) if (item.seq, item.epoch) not in listed]
         for item in missing:
             self._take_back(item, Ended(ResultKind.RETURNED), ResultKind.RETURNED, now=now)
 

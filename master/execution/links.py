@@ -70,11 +70,19 @@ class LinkTable:
         """The link that an earlier generation knew under this key."""
         return next(link for link in self._links.values() if link.node == node)
 
-    def opened(self, connection: int, hello: LinkHello, now: Now) -> Link:
-        """A daemon said hello: its newest incarnation is the only one left."""
-        self._end_older(hello, now)
+    def opened(self, connection: int, hello: LinkHello, now: Now) -> list[int]:
+        """A daemon said hello: its newest incarnation is the only one left.
+
+        Returns the connections that mean nothing from now on; who is on one of them has to be told, or would
+        take it for its link.  That is this connection itself if a later hello of the incarnation was faster.
+        """
+        replaced = self._end_older(hello, now)
         link = self._links.get(hello.incarnation) or self._add(hello)
+        if hello.number < link.hello:
+            return [connection]
+        link.hello = hello.number
         if link.connection is not None:
+            replaced.append(link.connection)
             self._by_connection.pop(link.connection, None)
         if link.state.joined or link in self._uncounted:
             self._uncounted.add(link)
@@ -82,7 +90,7 @@ class LinkTable:
         link.recalling = False
         self._by_connection[connection] = link
         self._leases.keep_only(link, hello.held_seqs, hello.held_epochs, now=now)
-        return link
+        return replaced
 
     def closed(self, connection: int, now: Now) -> Link | None:
         """The websocket is gone; the link is silent, unless another connection has it already."""
@@ -139,15 +147,18 @@ class LinkTable:
         link.state = state
         self.windows = sum(other.window for other in self._links.values() if other.connection is not None)
 
-    def _end_older(self, hello: LinkHello, now: Now) -> None:
+    def _end_older(self, hello: LinkHello, now: Now) -> list[int]:
+        """Ends other incarnations of the daemon; returns their connections."""
         older = [
             link
             for link in self._links.values()
             if link.node_id == hello.node_id and link.incarnation != hello.incarnation
         ]
+        connections = [link.connection for link in older if link.connection is not None]
         for link in older:
             self._leases.revoke(link, f"the worker daemon of node {link.hostname} was started again", now)
             self._drop(link)
+        return connections
 
     def _drop(self, link: Link) -> None:
         if link.connection is not None:

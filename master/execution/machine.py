@@ -23,9 +23,11 @@ from sliceworks.master.execution.phase import (
     Ending,
     Going,
     Phase,
+    deadline_ms,
     end_probation,
     natural_end,
     note_failure,
+    too_late,
 )
 from sliceworks.master.execution.queue import SliceQueue
 from sliceworks.master.execution.statistics import OperationSums, StatisticsView
@@ -34,6 +36,7 @@ from sliceworks.master.store.batch import SliceRow, Snapshot
 from sliceworks.protocol.messages import (
     ControllerReport,
     RecallSlices,
+    Refused,
     SlicerFailed,
     SlicerReady,
     SlicesMade,
@@ -119,8 +122,10 @@ class ExecutionMachine:
     def next_due_ms(self, now: Now) -> int | None:
         """When `TimePassed` is wanted, on the monotonic clock."""
         dues = [self._queue.next_due_ms, self._links.next_due_ms, self._workerless_due_ms()]
+        if isinstance(self._phase, Ending):
+            dues.append(self._phase.until_ms)
         if isinstance(self._phase, Going):
-            dues.append(self._phase.failing_until_ms)
+            dues += [self._phase.failing_until_ms, deadline_ms(self._head, self._rules, now)]
             if self._links.unbalanced and not self._queue:
                 dues.append(now.monotonic_ms + RECALL_PERIOD_MS)
         return min((due for due in dues if due is not None), default=None)
@@ -135,7 +140,10 @@ class ExecutionMachine:
                 self._take_slices(event, now)
             case ev.Written(number):
                 return self._journal.written(number) + self._recall_all()
-            case ev.LinkReported() | ev.LinkOpened() | ev.LinkClosed():
+            case ev.LinkOpened(connection, hello):
+                replaced = self._links.opened(connection, hello, now)
+                return [ev.Send(number, Refused("replaced by a newer connection")) for number in replaced]
+            case ev.LinkReported() | ev.LinkClosed():
                 self._take_link(event, now)
             case ev.PendingLoaded(rows, complete):
                 self._take_page(rows, complete=complete)
@@ -169,14 +177,12 @@ class ExecutionMachine:
         self._journal.acknowledge(event.connection, results.batch)
         self._dispatcher.note(link)
 
-    def _take_link(self, event: ev.LinkOpened | ev.LinkClosed | ev.LinkReported, now: Now) -> None:
+    def _take_link(self, event: ev.LinkClosed | ev.LinkReported, now: Now) -> None:
         match event:
             case ev.LinkReported(connection, state):
                 link = self._links.reported(connection, state)
                 if link is not None:
                     self._dispatcher.note(link)
-            case ev.LinkOpened(connection, hello):
-                self._links.opened(connection, hello, now)
             case ev.LinkClosed(connection):
                 link = self._links.closed(connection, now)
                 if link is not None:
@@ -232,9 +238,14 @@ class ExecutionMachine:
         self._queue.release_due(now.monotonic_ms)
         for link in self._links.expire(now):
             self._dispatcher.forget(link)
-        if isinstance(self._phase, Going):
-            end_probation(self._phase, self._head, now)
-            return self._fail_without_workers(now) + self._dispatcher.recalls(self._links.all())
+        match self._phase:
+            case Going():
+                end_probation(self._phase, self._head, now)
+                late = self._check_deadline(now) or self._fail_without_workers(now)
+                return late + self._dispatcher.recalls(self._links.all())
+            case Ending(_, failure, until_ms) if until_ms is not None and now.monotonic_ms >= until_ms:
+                for link in self._links.all():
+                    self._leases.revoke(link, failure, now)
         return []
 
     # --- after each event
@@ -278,9 +289,18 @@ class ExecutionMachine:
         return []
 
     def _begin_ending(self, status: str, failure: str) -> list[ev.Effect]:
+        return self._end_with(Ending(status, failure))
+
+    def _check_deadline(self, now: Now) -> list[ev.Effect]:
+        due = deadline_ms(self._head, self._rules, now)
+        if due is None or now.monotonic_ms < due:
+            return []
+        return self._end_with(too_late(self._ex_id, self._rules, now))
+
+    def _end_with(self, ending: Ending) -> list[ev.Effect]:
         if not isinstance(self._phase, Going):
             return []
-        self._phase = Ending(status, failure)
+        self._phase = ending
         return [ev.ToSlicer(StopSlicing()), ev.ReportNow(), *self._recall_all()]
 
     def _recall_all(self) -> list[ev.Effect]:

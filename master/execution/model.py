@@ -49,6 +49,7 @@ class Link:
     incarnation: str
     hostname: str
     connection: int | None = None  # None: silent
+    hello: int = 0  # the number of its newest hello
     silent_since_ms: int = 0
     window: int = 0
     outstanding: int = 0  # leases it holds
@@ -73,3 +74,4 @@ class Rules:
     lease_timeout_ms: int
     slicer_timeout_ms: int
     worker_disconnect_timeout_ms: int
+    execution_timeout_ms: int = 0  # counted from the execution's durable start

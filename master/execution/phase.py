@@ -1,17 +1,20 @@
 """What an execution is doing as a whole, and how it ends.
 
-`Going` is the normal life; `Ending` has an outcome to come as soon as no lease is left; `Ended` has it
-recorded.  Failing is a matter of `Going`: a `once` execution stays failing, a persistent one recovers after
-`probation_window` without a new failure and with progress.
+`Going` is the normal life; `Ending` has an outcome to come as soon as no lease is left (or at a time of its
+own); `Ended` has it recorded.  Failing is a matter of `Going`: a `once` execution stays failing, a persistent
+one recovers after `probation_window` without a new failure and with progress.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from sliceworks.master.execution.model import Now, Rules
 from sliceworks.master.store.batch import Head
+from sliceworks.protocol.durations import duration_text
+
+LAST_GRACE_MS: Final = 10_000  # after the deadline of an execution: how long slices in hand may take
 
 
 @dataclass(slots=True)
@@ -25,10 +28,14 @@ class Going:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """Nothing new is leased; the outcome is recorded when the last lease has ended."""
+    """Nothing new is leased; the outcome is recorded when the last lease has ended.
+
+    With `until_ms` (monotonic) it is recorded then at the latest: what is still in hand is pending again.
+    """
 
     status: str
     failure: str
+    until_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,20 @@ def end_probation(phase: Going, head: Head, now: Now) -> None:
     if head.completed > phase.done_at_failure:
         phase.failing = False
         phase.failing_until_ms = None
+
+
+def deadline_ms(head: Head, rules: Rules, now: Now) -> int | None:
+    """When the whole execution must be over, on the monotonic clock; it started on the wall clock."""
+    if not rules.execution_timeout_ms or head.started_ms is None:
+        return None
+    return now.monotonic_ms + head.started_ms + rules.execution_timeout_ms - now.wall_ms
+
+
+def too_late(ex_id: str, rules: Rules, now: Now) -> Ending:
+    """The end of an execution that took too long."""
+    limit = duration_text(rules.execution_timeout_ms)
+    failure = f"execution {ex_id} took longer than its execution_timeout of {limit}"
+    return Ending("failed", failure, now.monotonic_ms + LAST_GRACE_MS)
 
 
 def natural_end(head: Head, ex_id: str) -> Ending:

@@ -40,6 +40,8 @@ BATCH_BYTES: Final = 1_000_000
 BATCH_SECONDS: Final = 0.004
 IDLE_FIRST_SECONDS: Final = 0.01
 IDLE_MAX_SECONDS: Final = 1.0
+OOM_SCORE: Final = 500
+"""Authors' code is to be killed before the controller, whose score it would inherit."""
 
 
 class SlicerStart(Struct, frozen=True):
@@ -54,6 +56,7 @@ class SlicerStart(Struct, frozen=True):
 def run_slicer(sock: socket.socket, payload: bytes) -> int:
     """The child's main: slices until the slicers are done, or the controller says stop, or is gone."""
     process.die_with_parent()
+    process.set_oom_score_adj(OOM_SCORE)
     start = unpack(payload, SlicerStart)
     execution = ExecutionSpec.model_validate_json(start.execution)
     configure_logging(level=start.log_level, style=start.log_format, ex_id=execution.ex_id, process="slicer")

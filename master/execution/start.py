@@ -17,7 +17,7 @@ class ControllerStart(Struct, frozen=True):
     generation: int
     secret: bytes
     execution: bytes  # the execution document, JSON
-    data_dir: str  # the master's; the store of this execution is data_dir/ex/<ex_id>.db
+    data_dir: str  # the master's; with SQLite the store of this execution is ex/<ex_id>.db
     master_url: str  # http://host:port of the master, as reached from this host
     bind: str
     port_range: tuple[
@@ -31,3 +31,4 @@ class ControllerStart(Struct, frozen=True):
     worker_disconnect_timeout_ms: int  # 0: wait for ever
     log_level: Literal["trace", "debug", "info", "warn", "error", "fatal"]
     log_format: Literal["auto", "json", "console"]
+    state_url: str = "sqlite"  # or postgresql://…; it may hold a password

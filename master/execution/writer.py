@@ -7,7 +7,6 @@ nothing is dropped and nothing overtakes.  A store that a newer generation owns 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
@@ -22,8 +21,9 @@ from sliceworks.master.execution.events import (
     Write,
     Written,
 )
-from sliceworks.master.store.execution import ExecutionStore
+from sliceworks.master.store.contract import BatchStore
 from sliceworks.protocol.channel import Backoff
+from sliceworks.protocol.errors import StoreUnavailableError
 
 log = structlog.get_logger(__name__)
 
@@ -33,9 +33,7 @@ Job: TypeAlias = Write | LoadPending
 class StoreWriter:
     """Carries out Write and LoadPending in order, and tells when they are done."""
 
-    def __init__(
-        self, store: ExecutionStore, thread: ThreadPoolExecutor, tell: Callable[[Event], None]
-    ) -> None:
+    def __init__(self, store: BatchStore, thread: ThreadPoolExecutor, tell: Callable[[Event], None]) -> None:
         self._store = store
         self._thread = thread
         self._tell = tell
@@ -61,7 +59,7 @@ class StoreWriter:
         while True:
             try:
                 done = await loop.run_in_executor(self._thread, self._do, job)
-            except sqlite3.OperationalError as error:
+            except StoreUnavailableError as error:
                 reason = self._report(str(error), reason)
                 await asyncio.sleep(backoff.next_seconds())
                 continue

@@ -1,1 +1,1 @@
-"""The state store: `cluster.db`, written by the master alone, and one file per execution, written by its controller."""
+"""The state store: the cluster's, written by the master, and each execution's, written by its controller."""

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple
 from pathlib import Path
@@ -17,7 +17,10 @@ from typing import Any, Final, TypeVar, assert_never
 
 import orjson
 
+from sliceworks.master.store.execution import store_path
 from sliceworks.master.store.group_writer import GroupWriter
+from sliceworks.master.store.ordering import order_by
+from sliceworks.master.store.reading import StorePlace
 from sliceworks.master.store.records import (
     AddExecution,
     AddJob,
@@ -26,7 +29,6 @@ from sliceworks.master.store.records import (
     Credentials,
     ForgetNode,
     JobRecord,
-    Order,
     Page,
     SaveExecution,
     SaveNode,
@@ -41,7 +43,9 @@ from sliceworks.master.store.rows import (
     node_of,
     totals_of,
 )
-from sliceworks.master.store.sqlite import Durability, load_queries, open_database, open_for_reading
+from sliceworks.master.store.sql_files import load_queries
+from sliceworks.master.store.sqlite import Durability, open_database, open_for_reading
+from sliceworks.master.store.sqlite_transactions import SqliteTransactions
 from sliceworks.protocol.errors import ConflictError, NotFoundError
 from sliceworks.protocol.states import ExecutionStatus
 
@@ -79,7 +83,7 @@ class SqliteClusterStore:
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self._path = path
-        self._writer: GroupWriter[Sequence[Change]] = GroupWriter(connection, _apply_all)
+        self._writer = GroupWriter[Sequence[Change]](SqliteTransactions(connection, _apply_all))
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="cluster-read")
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
@@ -105,6 +109,10 @@ class SqliteClusterStore:
         """See the contract."""
         return self._writer.submit(changes)
 
+    def place(self, ex_id: str) -> StorePlace:
+        """See the contract."""
+        return store_path(self._path.parent, ex_id)
+
     async def load(self) -> ClusterSnapshot:
         """See the contract."""
         return await self._read(_load)
@@ -121,7 +129,7 @@ class SqliteClusterStore:
         """See the contract."""
         values = {"active": active, "size": page.size, "offset": page.offset}
         return [
-            job_of(row) for row in await self._rows("jobs", values, _order_by(page, _JOB_COLUMNS, "number"))
+            job_of(row) for row in await self._rows("jobs", values, order_by(page, _JOB_COLUMNS, "number"))
         ]
 
     async def execution(self, ex_id: str) -> StoredExecution:
@@ -138,7 +146,7 @@ class SqliteClusterStore:
         """See the contract."""
         wanted = None if statuses is None else orjson.dumps(statuses).decode()
         values = {"statuses": wanted, "size": page.size, "offset": page.offset}
-        order = _order_by(page, _EXECUTION_COLUMNS, "e.number")
+        order = order_by(page, _EXECUTION_COLUMNS, "e.number")
         return [execution_of(row) for row in await self._rows("executions", values, order)]
 
     async def latest_executions(self, job_ids: Sequence[str]) -> Mapping[str, StoredExecution]:
@@ -228,12 +236,3 @@ def _add_execution(connection: sqlite3.Connection, change: AddExecution) -> None
         message = f"Job {row.job_id} is currently running, cannot have the same job concurrently running"
         raise ConflictError(message) from error
     connection.execute(_SQL["add_document"], (row.ex_id, change.document.decode()))
-
-
-def _order_by(page: Page, columns: Mapping[str, str], last: str) -> str:
-    """An ORDER BY of known columns only; `last` makes equal rows come in a fixed order."""
-    keys: Iterable[Order] = (
-        *page.order,
-        Order("", descending=page.order[-1].descending if page.order else True),
-    )
-    return ", ".join(f"{columns.get(key.field, last)} {'DESC' if key.descending else 'ASC'}" for key in keys)

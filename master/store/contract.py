@@ -1,7 +1,9 @@
-"""What every engine of the cluster store promises.  `tests/conformance` holds each of them to it.
+"""What every engine of the state store promises.  `tests/conformance` holds each of them to it.
 
-Verbs are one transaction each.  Writing: whatever `save` was given before is durable before what it was given
-after. Reading: sees every save whose future is done.  Nothing here blocks the loop.
+The cluster's store: verbs are one transaction each.  Writing: whatever `save` was given before is durable
+before what it was given after. Reading: sees every save whose future is done.  Nothing here blocks the loop.
+
+The store of one execution: all methods block; its controller calls them on a thread of their own.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
+from sliceworks.master.store.batch import Batch, SliceRow, Snapshot
+from sliceworks.master.store.reading import StorePlace
 from sliceworks.master.store.records import (
     Change,
     ClusterSnapshot,
@@ -44,6 +48,10 @@ class ClusterStore(Protocol):
         """
         ...
 
+    def place(self, ex_id: str) -> StorePlace:
+        """Where the store of one of its executions lies."""
+        ...
+
     async def load(self) -> ClusterSnapshot:
         """What a starting master has to know."""
         ...
@@ -76,4 +84,34 @@ class ClusterStore(Protocol):
 
     async def credentials(self, ex_id: str) -> Credentials | None:
         """What its controller has to match; None if there is no such execution."""
+        ...
+
+
+class BatchStore(Protocol):
+    """One execution: slices, attempts, counters, positions; written by one generation of its controller.
+
+    Every transaction checks the generation.
+    """
+
+    def load(self) -> Snapshot:
+        """What an earlier generation left: counters, positions, leases; pending slices are read in pages.
+
+        Raises StoreUnavailableError.
+        """
+        ...
+
+    def load_pending(self, after_seq: int, limit: int) -> list[SliceRow]:
+        """The next slices in state `pending`, by seq; StoreUnavailableError."""
+        ...
+
+    def apply(self, batch: Batch) -> None:
+        """Write one batch, whole or not at all; a batch that was written before changes nothing.
+
+        Raises FencedError when a newer generation owns the store, and StoreUnavailableError when it cannot be
+        written now, or nobody knows whether it was: the same batch is to be tried again.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release what it holds."""
         ...

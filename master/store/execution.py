@@ -1,8 +1,8 @@
-"""The store of one execution: a file of its own, written by its controller alone.
+"""The store of one execution on SQLite: a file of its own, written by its controller alone.
 
 Every transaction begins with the head row, which matches only this generation and the batch before: a
 controller that was replaced writes nothing (FencedError), and a batch whose commit had an unknown outcome is
-recognized when it is repeated. All methods block; the controller calls them on its writer thread.
+recognized when it is repeated.  See `contract.py` for what each method promises.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from sliceworks.master.store.batch import Batch, Group, Head, NodeRow, Row, SliceRow, SlicerRow, Snapshot
-from sliceworks.master.store.sqlite import Durability, load_queries, open_database, schema_version
+from sliceworks.master.store.sql_files import load_queries, schema_version
+from sliceworks.master.store.sqlite import Durability, open_database, unavailable_raised
 from sliceworks.protocol.errors import FencedError
 
 MIGRATIONS: Final = "execution_schema.sql"
@@ -38,7 +39,7 @@ def store_path(data_dir: Path, ex_id: str) -> Path:
 
 
 class ExecutionStore:
-    """The one writer of an execution's store; made by `open`, which fences out every older generation."""
+    """A `BatchStore`; made by `open`, which fences out every older generation."""
 
     def __init__(self, connection: sqlite3.Connection, generation: int) -> None:
         self._connection = connection
@@ -60,7 +61,7 @@ class ExecutionStore:
         return store
 
     def load(self) -> Snapshot:
-        """What an earlier generation left: counters, positions, leases; pending slices are read in pages."""
+        """See the contract."""
         head, batch = self._load_head()
         return Snapshot(
             batch=batch,
@@ -76,27 +77,25 @@ class ExecutionStore:
         )
 
     def load_pending(self, after_seq: int, limit: int) -> list[SliceRow]:
-        """The next slices in state `pending`, by seq."""
-        return [SliceRow(*row) for row in self._rows("read_pending", after_seq, limit)]
+        """See the contract."""
+        with unavailable_raised():
+            return [SliceRow(*row) for row in self._rows("read_pending", after_seq, limit)]
 
     def apply(self, batch: Batch) -> None:
-        """Write one batch, whole or not at all; a batch that was written before changes nothing.
-
-        Raises FencedError when a newer generation owns the store, sqlite3.OperationalError when it cannot be
-        written now.
-        """
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            if self._write_head(batch):
-                self._write_rows(batch)
-            self._connection.execute("COMMIT")
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
+        """See the contract."""
+        with unavailable_raised():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                if self._write_head(batch):
+                    self._write_rows(batch)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
 
     def close(self) -> None:
-        """Close the file."""
+        """See the contract."""
         self._connection.close()
 
     def _write_head(self, batch: Batch) -> bool:

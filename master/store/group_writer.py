@@ -1,7 +1,7 @@
-"""Group commit: one thread owns the writing connection and commits together whatever has queued up.
+"""Group commit: one thread owns the engine's transactions and commits together whatever has queued up.
 
-Order is kept, and each piece of work is all or nothing.  A store that cannot be written (disk full, I/O
-error) is tried again with a growing delay until it can, or until the writer is closed; `trouble` says why in
+Order is kept, and each piece of work is all or nothing.  A store that cannot be written (disk full, server
+away) is tried again with a growing delay until it can, or until the writer is closed; `trouble` says why in
 the meantime.
 """
 
@@ -10,23 +10,41 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import queue
-import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
 import structlog
 
-from sliceworks.protocol.errors import ConflictError, SliceworksError, StoreError
+from sliceworks.protocol.errors import FencedError, SliceworksError, StoreError, StoreUnavailableError
 
 log = structlog.get_logger(__name__)
 
 W = TypeVar("W")
+W_contra = TypeVar("W_contra", contravariant=True)
+
+Outcome: TypeAlias = SliceworksError | None
 
 MAX_GROUP: Final = 500
 _FIRST_DELAY_SECONDS: Final = 0.1
 _LAST_DELAY_SECONDS: Final = 5.0
+
+
+class Transactions(Protocol[W_contra]):
+    """The engine's side; called by one thread."""
+
+    def commit(self, group: Sequence[W_contra]) -> list[Outcome]:
+        """Apply a group in one transaction; the outcome of each piece of work, None for done.
+
+        Raises StoreUnavailableError when it cannot be written now, or nobody knows whether it was: the same
+        group is to be tried again. Raises FencedError when another master has taken the store over.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the database."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +54,11 @@ class _Job(Generic[W]):
 
 
 class GroupWriter(Generic[W]):
-    """Applies work to the database in groups; made inside a running loop, which the futures belong to."""
+    """Applies work in groups; made inside a running loop, which the futures belong to."""
 
-    def __init__(
-        self, connection: sqlite3.Connection, apply: Callable[[sqlite3.Connection, W], None]
-    ) -> None:
+    def __init__(self, transactions: Transactions[W]) -> None:
         self.trouble = ""
-        self._connection = connection
-        self._apply = apply
+        self._transactions = transactions
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[_Job[W] | None] = queue.SimpleQueue()
         self._closing = threading.Event()
@@ -52,7 +67,7 @@ class GroupWriter(Generic[W]):
         self._thread.start()
 
     def submit(self, work: W) -> asyncio.Future[None]:
-        """Queue a piece of work; the future is done when it is durable, and fails as `apply` did."""
+        """Queue a piece of work; the future is done when it is durable, and fails as it did."""
         done: asyncio.Future[None] = self._loop.create_future()
         if self._closed:
             done.set_exception(StoreError("the store is closed"))
@@ -66,7 +81,7 @@ class GroupWriter(Generic[W]):
         self._closing.set()
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
-        self._connection.close()
+        self._transactions.close()
 
     def _run(self) -> None:
         ended = False
@@ -88,12 +103,15 @@ class GroupWriter(Generic[W]):
             return group, True
         return group, False
 
-    def _commit(self, group: Sequence[_Job[W]]) -> list[SliceworksError | None]:
+    def _commit(self, group: Sequence[_Job[W]]) -> list[Outcome]:
         delay = _FIRST_DELAY_SECONDS
+        works = [job.work for job in group]
         while True:
             try:
-                outcomes = self._transaction(group)
-            except sqlite3.Error as error:
+                outcomes = self._transactions.commit(works)
+            except FencedError as error:
+                return [error for _ in group]
+            except StoreUnavailableError as error:
                 self._note_trouble(str(error))
             else:
                 self.trouble = ""
@@ -102,39 +120,17 @@ class GroupWriter(Generic[W]):
                 return [StoreError(f"the store cannot be written: {self.trouble}") for _ in group]
             delay = min(delay * 2, _LAST_DELAY_SECONDS)
 
-    def _transaction(self, group: Sequence[_Job[W]]) -> list[SliceworksError | None]:
-        connection = self._connection
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            outcomes = [self._one(connection, job.work) for job in group]
-            connection.execute("COMMIT")
-        except sqlite3.Error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-        return outcomes
-
-    def _one(self, connection: sqlite3.Connection, work: W) -> SliceworksError | None:
-        connection.execute("SAVEPOINT work")
-        try:
-            self._apply(connection, work)
-        except (SliceworksError, sqlite3.IntegrityError) as error:
-            connection.execute("ROLLBACK TO work")
-            return error if isinstance(error, SliceworksError) else ConflictError(str(error))
-        connection.execute("RELEASE work")
-        return None
-
     def _note_trouble(self, reason: str) -> None:
         if self.trouble != reason:
             log.error("store_cannot_be_written", reason=reason)
         self.trouble = reason
 
-    def _deliver(self, group: Sequence[_Job[W]], outcomes: Sequence[SliceworksError | None]) -> None:
+    def _deliver(self, group: Sequence[_Job[W]], outcomes: Sequence[Outcome]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(_settle, group, outcomes)
 
 
-def _settle(group: Sequence[_Job[W]], outcomes: Sequence[SliceworksError | None]) -> None:
+def _settle(group: Sequence[_Job[W]], outcomes: Sequence[Outcome]) -> None:
     for job, error in zip(group, outcomes, strict=True):
         if job.done.done():
             continue

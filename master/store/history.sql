@@ -5,7 +5,7 @@ SELECT * FROM execution;
 SELECT op, slices, time_us, records_in, records_out, memory_bytes FROM operation_totals ORDER BY op;
 
 -- name: slicers
-SELECT count(*) FROM slicers;
+SELECT count(*) AS number FROM slicers;
 
 -- name: nodes
 SELECT node, node_id, hostname FROM nodes;
@@ -20,16 +20,16 @@ SELECT * FROM slices WHERE state = 3 ORDER BY updated_ms {direction}, seq {direc
 SELECT * FROM slices WHERE seq = :seq;
 
 -- name: attempts
-SELECT * FROM attempts WHERE seq = ? ORDER BY epoch;
+SELECT * FROM attempts WHERE seq = :seq ORDER BY epoch;
 
 -- name: recount
-SELECT state, count(*) FROM slices GROUP BY state;
+SELECT state, count(*) AS number FROM slices GROUP BY state;
 
 -- name: recount_slicers
-SELECT slicer_id, max(slicer_order) FROM slices GROUP BY slicer_id;
+SELECT slicer_id, max(slicer_order) AS newest FROM slices GROUP BY slicer_id;
 
 -- name: slicer_positions
 SELECT slicer_id, last_order FROM slicers;
 
 -- name: orphan_attempts
-SELECT count(*) FROM attempts a LEFT JOIN slices s ON s.seq = a.seq WHERE s.seq IS NULL OR a.epoch > s.epoch;
+SELECT count(*) AS number FROM attempts a LEFT JOIN slices s ON s.seq = a.seq WHERE s.seq IS NULL OR a.epoch > s.epoch;

@@ -1,30 +1,23 @@
-"""Opening a SQLite file: pragmas, migrations, and SQL by name.
+"""Opening a SQLite file: pragmas and migrations.
 
-SQL lives in `.sql` files beside this module.  A migrations file holds numbered steps, forward only; the
-number reached is the file's `user_version`, so a store written by an older version opens in a newer one, and
-one written by a newer version is refused with both numbers.
+The number of the last migration is the file's `user_version`, so a store written by an older version opens in
+a newer one, and one written by a newer version is refused with both numbers.
 """
 
 from __future__ import annotations
 
-import re
 import sqlite3
-from importlib import resources
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
-from sliceworks.protocol.errors import StoreError
+from sliceworks.master.store.sql_files import load_migrations
+from sliceworks.protocol.errors import StoreError, StoreUnavailableError
 
 Durability = Literal["full", "process"]
 
-_STEP: Final = re.compile(r"^-- migration (\d+)[^\n]*\n", re.MULTILINE)
-_NAME: Final = re.compile(r"^-- name: (\w+)[^\n]*\n", re.MULTILINE)
 _SYNCHRONOUS: Final[dict[Durability, str]] = {"full": "FULL", "process": "NORMAL"}
-
-
-def load_queries(file: str) -> dict[str, str]:
-    """The statements of a `.sql` file of this package, by the name in their `-- name:` line."""
-    return dict(_sections(file, _NAME))
 
 
 def open_database(path: Path, migrations: str, durability: Durability) -> sqlite3.Connection:
@@ -47,19 +40,18 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def schema_version(migrations: str) -> int:
-    """The newest step of a migrations file."""
-    return max(int(number) for number, _ in _sections(migrations, _STEP))
-
-
-def _sections(file: str, header: re.Pattern[str]) -> list[tuple[str, str]]:
-    parts = header.split(resources.files(__package__).joinpath(file).read_text())
-    return list(zip(parts[1::2], parts[2::2], strict=True))
+@contextmanager
+def unavailable_raised() -> Iterator[None]:
+    """StoreUnavailableError for what SQLite may manage later: a lock, a full disk, a failing one."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StoreUnavailableError(str(error)) from error
 
 
 def _migrate(connection: sqlite3.Connection, migrations: str, path: Path) -> None:
     reached: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    steps = [(int(number), script) for number, script in _sections(migrations, _STEP)]
+    steps = load_migrations(migrations)
     newest = max(number for number, _ in steps)
     if reached > newest:
         message = (

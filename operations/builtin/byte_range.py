@@ -7,6 +7,8 @@ cut into, whole, wherever the cuts are: the range in which its first byte lies.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,7 +20,7 @@ _CHUNK_BYTES = 64 * 1024
 
 def read_whole(piece: Piece) -> bytes:
     """All bytes of a file; RuntimeError if it is gone, or not as it was when it was found."""
-    with _opened(piece, can_grow=False) as file:
+    with _unchanged(piece, can_grow=False) as file:
         return file.read()
 
 
@@ -27,13 +29,13 @@ def read_lines(piece: Piece) -> tuple[int, bytes]:
 
     A file to which something was appended is read as far as it was found, to the end of the last line.
     """
-    with _opened(piece, can_grow=True) as file:
+    with _unchanged(piece, can_grow=True) as file:
         return owned_lines(file, piece["start"], piece["end"])
 
 
 def first_line(piece: Piece) -> bytes:
     """The first line of the file that a piece is from."""
-    with _opened(piece, can_grow=True) as file:
+    with _unchanged(piece, can_grow=True) as file:
         return owned_lines(file, 0, 1)[1]
 
 
@@ -42,17 +44,28 @@ def owned_lines(file: BinaryIO, start: int, end: int) -> tuple[int, bytes]:
 
     The last line feed is there if the file has it.
     """
-    begin = max(start - 1, 0)  # a line begins at `start` if the byte before it is a line feed
+    begin = _line_start(file, start, end)
+    if begin >= end:
+        return end, b""
     file.seek(begin)
     data = file.read(end - begin)
-    skipped = 0
-    if start > 0:
-        skipped = data.find(b"\n", 0, end - begin - 1) + 1
-        if skipped == 0:
-            return end, b""
     if data.endswith(b"\n"):
-        return begin + skipped, data[skipped:]
-    return begin + skipped, data[skipped:] + _rest_of_line(file)
+        return begin, data
+    return begin, data + _rest_of_line(file)
+
+
+def _line_start(file: BinaryIO, start: int, end: int) -> int:
+    """Where the first line that begins at `start` or after it begins; `end` if none does before it."""
+    if start == 0:
+        return 0
+    place = start - 1  # a line begins at `start` if the byte before it is a line feed
+    file.seek(place)
+    while place < end and (chunk := file.read(min(_CHUNK_BYTES, end - place))):
+        feed = chunk.find(b"\n")
+        if feed >= 0:
+            return place + feed + 1
+        place += len(chunk)
+    return end
 
 
 def _rest_of_line(file: BinaryIO) -> bytes:
@@ -69,18 +82,26 @@ def _rest_of_line(file: BinaryIO) -> bytes:
     return b"".join(parts)
 
 
-def _opened(piece: Piece, *, can_grow: bool) -> BinaryIO:
+@contextmanager
+def _unchanged(piece: Piece, *, can_grow: bool) -> Iterator[BinaryIO]:
+    """The file, which must be as it was found, before and after it is read."""
     path = piece["path"]
     try:
-        file = Path(path).open("rb")  # noqa: SIM115 - the caller closes it
+        file = Path(path).open("rb")  # noqa: SIM115 - closed below
     except FileNotFoundError as error:
         message = f"{path} is gone since it was found: put it back, or submit the job again"
         raise RuntimeError(message) from error
+    with file:
+        _check(file, piece, can_grow=can_grow)
+        yield file
+        _check(file, piece, can_grow=can_grow)
+
+
+def _check(file: BinaryIO, piece: Piece, *, can_grow: bool) -> None:
     status = os.fstat(file.fileno())
     is_same = status.st_size == piece["size"] and status.st_mtime_ns == piece["modified_ns"]
     if is_same or (can_grow and status.st_size > piece["size"]):
-        return file
-    file.close()
+        return
     sizes = f"{piece['size']} bytes then, {status.st_size} now"
-    message = f"{path} was changed since it was found ({sizes}): submit the job again"
+    message = f"{piece['path']} was changed since it was found ({sizes}): submit the job again"
     raise RuntimeError(message)

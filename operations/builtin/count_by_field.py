@@ -28,6 +28,7 @@ class CountByField(BatchProcessor):
 
     op_config: Options
     keeps_batches = True
+    makes_cycles = False
 
     def on_batch(self, records: Records) -> Records:
         """The counts."""

@@ -129,6 +129,7 @@ class DataGeneratorFetcher(Fetcher):
 
     Options = DataGeneratorOptions
     op_config: DataGeneratorOptions
+    makes_cycles = False
 
     def __init__(self, setup: OperationSetup) -> None:
         super().__init__(setup)

@@ -36,7 +36,9 @@ class Decoded:
 def decode_raw(data: bytes) -> Decoded:
     """A record for each line, empty ones too: `{"data": line}`."""
     text = data.decode("utf-8", "replace")
-    lines = text.replace("\r\n", "\n").split("\n")
+    if b"\r" in data:
+        text = text.replace("\r\n", "\n")
+    lines = text.split("\n")
     if not lines[-1]:
         lines.pop()
     return Decoded([{"data": line} for line in lines])
@@ -52,7 +54,7 @@ def decode_ldjson(data: bytes, reject: Reject) -> Decoded:
         records = [loads(line) for line in lines]
     except orjson.JSONDecodeError:
         return _decode_one_by_one(lines, reject)
-    if all(type(record) is dict for record in records):
+    if set(map(type, records)) <= {dict}:
         return Decoded(records)
     return _decode_one_by_one(lines, reject)
 

@@ -23,6 +23,7 @@ class Delay(BatchProcessor):
 
     op_config: Options
     keeps_batches = True
+    makes_cycles = False
 
     def on_batch(self, records: Records) -> Records:
         """The records, later.  It blocks its worker, which runs one slice at a time anyway."""

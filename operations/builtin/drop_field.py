@@ -20,6 +20,7 @@ class DropField(BatchProcessor):
 
     op_config: Options
     keeps_batches = True
+    makes_cycles = False
 
     def on_batch(self, records: Records) -> Records:
         """The records, changed."""

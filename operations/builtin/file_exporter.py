@@ -72,6 +72,7 @@ class FileExporter(BatchProcessor):
 
     op_config: Options
     keeps_batches = True
+    makes_cycles = False
 
     def __init__(self, setup: OperationSetup) -> None:
         super().__init__(setup)

@@ -104,6 +104,7 @@ class FileReaderFetcher(Fetcher):
 
     Options = FileReaderOptions
     op_config: FileReaderOptions
+    makes_cycles = False
 
     def __init__(self, setup: OperationSetup) -> None:
         super().__init__(setup)

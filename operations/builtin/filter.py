@@ -50,6 +50,7 @@ class Filter(FilterProcessor):
 
     op_config: Options
     keeps_batches = True
+    makes_cycles = False
 
     def __init__(self, setup: OperationSetup) -> None:
         super().__init__(setup)
@@ -67,12 +68,14 @@ class Filter(FilterProcessor):
 
     def on_batch(self, records: Records) -> Records:
         """The records that go on; their metadata stay with them."""
-        field, matches = self._field, self._matches
+        field, matches, value = self._field, self._matches, self.op_config.value
         try:
-            if self._invert:
-                places = [i for i, record in enumerate(records) if not matches(record[field])]
+            if self.op_config.regex is None:
+                chosen = [record[field] == value for record in records]
             else:
-                places = [i for i, record in enumerate(records) if matches(record[field])]
+                chosen = [matches(record[field]) is not None for record in records]
+            wanted = not self._invert
+            places = [place for place, is_chosen in enumerate(chosen) if is_chosen is wanted]
         except (KeyError, TypeError, AttributeError):
             places = self._places_one_by_one(records)
         return select(records, places)

@@ -1,8 +1,9 @@
 """How far an output file is whole: a small hidden file beside it, kept by the only process that writes it.
 
+It says whose the file is, and how far it is whole, unless a note on the file itself says so (`extent`).
 While the writer lives, nobody else touches the two.  When it was killed in the middle of a write, a worker
-of the same node cuts the file back to the length that the journal names (`repair`).  A journal that is not
-kept on disk (`durable` is false) says nothing after the machine itself went down, and is then only removed.
+of the same node cuts the file back to the whole part (`repair`).  A journal that is not kept on disk
+(`durable` is false) says nothing after the machine itself went down, and is then only removed.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from typing import Final
 
 from pydantic import BaseModel, Field
 
+from sliceworks.operations.builtin.extent import remove_note, whole_length
 from sliceworks.protocol.process import Identity, identity_of, is_alive
 
 _SUFFIX: Final = ".journal.tmp"
 _LENGTH: Final = b"%020d\n"
+_NOTED: Final = b"on the file itself  \n"  # as long as a length
 
 
 class _Owner(BaseModel):
@@ -30,7 +33,7 @@ class _Owner(BaseModel):
 
 
 class _State(BaseModel):
-    length: int = Field(ge=0)
+    length: int | None = Field(ge=0)  # None: a note on the file itself says it
     owner: _Owner
 
 
@@ -56,9 +59,11 @@ class Journal:
 
     def move(self, length: int) -> None:
         """The file is whole up to `length`; on disk when this returns, if it is durable."""
-        os.pwrite(self._descriptor, _LENGTH % length, 0)
-        if self._durable:
-            os.fdatasync(self._descriptor)
+        self._say(_LENGTH % length)
+
+    def leave_to_note(self) -> None:
+        """From now on a note on the file says how far it is whole; a file without one is whole."""
+        self._say(_NOTED)
 
     def remove(self) -> None:
         """The file is whole and closed."""
@@ -68,6 +73,11 @@ class Journal:
     def leave(self) -> None:
         """The file is not whole: leave it to a later `repair`."""
         os.close(self._descriptor)
+
+    def _say(self, line: bytes) -> None:
+        os.pwrite(self._descriptor, line, 0)
+        if self._durable:
+            os.fdatasync(self._descriptor)
 
 
 def repair(folder: Path, node_id: str) -> list[Path]:
@@ -91,23 +101,33 @@ def _cut(file: Path, state: _State) -> bool:
     """Whether there was anything to cut off."""
     try:
         with file.open("r+b") as opened:
-            if os.fstat(opened.fileno()).st_size <= state.length:
-                return False
-            opened.truncate(state.length)
-            if state.owner.durable:
-                os.fsync(opened.fileno())
-        if state.length == 0:
+            length = state.length
+            if length is None:
+                length = whole_length(opened.fileno())
+            was_cut = length is not None and _truncate(opened.fileno(), length, durable=state.owner.durable)
+            remove_note(opened.fileno())  # only now: what the journal leaves to it is whole without it
+        if was_cut and length == 0:
             file.unlink()
     except FileNotFoundError:
         return False
+    return was_cut
+
+
+def _truncate(descriptor: int, length: int, *, durable: bool) -> bool:
+    if os.fstat(descriptor).st_size <= length:
+        return False
+    os.ftruncate(descriptor, length)
+    if durable:
+        os.fsync(descriptor)
     return True
 
 
 def _read(journal: Path) -> _State | None:
     """What a journal says; None if it is gone by now, or was being made when its owner died."""
     try:
-        length, _, owner = journal.read_bytes().partition(b"\n")
-        return _State(length=int(length), owner=_Owner.model_validate_json(owner))
+        line, _, owner = journal.read_bytes().partition(b"\n")
+        length = None if line == _NOTED.removesuffix(b"\n") else int(line)
+        return _State(length=length, owner=_Owner.model_validate_json(owner))
     except (FileNotFoundError, ValueError):
         return None
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from sliceworks.operations.options import StrictOptions
 from sliceworks.operations.payload import RAW_FIELD
 from sliceworks.operations.processors import BatchProcessor
-from sliceworks.operations.record import Record, RecordBatch, Records, metadata_of
+from sliceworks.operations.record import Record, Records, replaced
 
 
 class JsonParser(BatchProcessor):
@@ -28,6 +28,7 @@ class JsonParser(BatchProcessor):
 
     op_config: Options
     keeps_batches = True
+    makes_cycles = False
 
     def on_batch(self, records: Records) -> Records:
         """The parsed records."""
@@ -38,6 +39,27 @@ class JsonParser(BatchProcessor):
             return self._one_by_one(records)
         if set(map(type, parsed)) - {dict}:
             return self._one_by_one(records)
-        if isinstance(records, RecordBatch):
-            return records.replaced(parsed)
-        return [self._entity(records, place, value) for place, value in enumerate(parsed)]
+        return replaced(records, parsed, range(len(parsed)))
+
+    def _one_by_one(self, records: Records) -> Records:
+        """The slow way: for records without the text, or with text that is no JSON object."""
+        parsed: list[Record] = []
+        places: list[int] = []
+        for place, record in enumerate(records):
+            try:
+                parsed.append(self._parse(record))
+                places.append(place)
+            except Exception as error:  # noqa: BLE001 - no dict, perhaps: the job says what becomes of it
+                self.reject_record(record, error)
+        return replaced(records, parsed, places)
+
+    def _parse(self, record: Any) -> Record:
+        field = self.op_config.field
+        if not isinstance(record, dict) or not isinstance(record.get(field), str | bytes):
+            message = f"there is no text in the field {field}"
+            raise TypeError(message)
+        value = orjson.loads(record[field])
+        if not isinstance(value, dict):
+            message = f"the text in {field} is no JSON object but {type(value).__name__}"
+            raise TypeError(message)
+        return value

@@ -14,6 +14,7 @@ class Noop(BatchProcessor):
         """None."""
 
     keeps_batches = True
+    makes_cycles = False
 
     def on_batch(self, records: Records) -> Records:
         """The records."""

@@ -51,6 +51,7 @@ class Script(BatchProcessor):
 
     op_config: Options
     keeps_batches = True
+    makes_cycles = False
 
     def on_batch(self, records: Records) -> Records:
         """What the program answered."""

@@ -24,6 +24,7 @@ class SetField(BatchProcessor):
 
     op_config: Options
     keeps_batches = True
+    makes_cycles = False
 
     def on_batch(self, records: Records) -> Records:
         """The records, changed; a list or an object as value is one that they all share."""

@@ -27,6 +27,7 @@ class Stdout(BatchProcessor):
 
     op_config: Options
     keeps_batches = True
+    makes_cycles = False
 
     def on_batch(self, records: Records) -> Records:
         """The records, once they are written."""

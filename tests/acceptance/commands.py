@@ -30,7 +30,7 @@ class Running:
     def daemon(self, command: str) -> int:
         """The pid of its master or worker daemon; LookupError if there is none."""
         for pid in marked_processes(self.mark):
-            if command_line(pid)[2:4] == ["sliceworks.cli", command]:
+            if command_line(pid)[1:5] == ["-P", "-m", "sliceworks.cli", command]:
                 return pid
         raise LookupError(command)
 

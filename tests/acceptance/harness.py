@@ -186,12 +186,12 @@ class Cluster:
         raise LookupError(pid)
 
     def pids(self, assignment: str, ex_id: str) -> list[int]:
-        """The processes of an execution in one role."""
+        """The processes of an execution in one role; one that is still being started has no pid yet."""
         entries = [entry for node in self.get("/cluster/state").values() for entry in node["active"]]
         return [
             entry["pid"]
             for entry in entries
-            if entry["assignment"] == assignment and entry.get("ex_id") == ex_id
+            if entry["assignment"] == assignment and entry.get("ex_id") == ex_id and entry["pid"]
         ]
 
     def wait_until_over(self, ex_id: str, *, seconds: float = 60) -> str:

@@ -27,7 +27,7 @@ def test_the_demo_finds_every_function_of_the_standard_library(tmp_path: Path) -
     )
     assert count_lines(result) == int(counted.stdout)
     summary = json.loads(ended.stdout)
-    assert summary["slices_completed"] > 100
+    assert summary["slices_completed"] > 10
     assert summary["operations"][-1]["records_out"] == int(counted.stdout)
     assert_every_line_has_file_and_text(result)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,18 @@ def test_when_it_is_killed_its_daemons_end_too(tmp_path: Path, monkeypatch: pyte
         ex_id = cluster.submit(generated(delay(10), size=5, workers=1, lifecycle="persistent"))
         cluster.wait_completed(ex_id, 1)
         dev.process.kill()
+        dev.wait_until_nothing_is_left()
+
+
+def test_a_second_ctrl_c_does_not_wait_for_slices_in_hand(tmp_path: Path) -> None:
+    with command("dev", "--port", "0", "--workers", "1", "--data-dir", str(tmp_path)) as dev:
+        cluster = connected(dev, tmp_path)
+        ex_id = cluster.submit(generated(delay(600_000), size=1, workers=1))
+        cluster.eventually(lambda: cluster.counts(ex_id)["start"] == 1, "the slice is in hand")
+        dev.process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            dev.process.wait(1)
+        assert dev.interrupt()[0] == 0
         dev.wait_until_nothing_is_left()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,10 +58,18 @@ def test_stopped_means_that_no_process_is_left(cluster: Cluster, persistent: str
 
 
 def test_the_views_of_a_running_execution_agree(cluster: Cluster, persistent: str) -> None:
-    controllers = {entry["ex_id"]: entry for entry in cluster.get("/cluster/controllers")}
-    entry = controllers[persistent]
-    assert entry["workers_available"] + entry["workers_active"] == 2
-    assert entry["available_workers"] == entry["workers_available"]
+
+    def entry() -> dict[str, Any]:
+        entries: dict[str, dict[str, Any]] = {
+            each["ex_id"]: each for each in cluster.get("/cluster/controllers")
+        }
+        return entries[persistent]
+
+    def workers() -> int:
+        return int(entry()["workers_available"] + entry()["workers_active"])
+
+    cluster.eventually(lambda: workers() == 2, "the controller tells of both workers")
+    assert {"available_workers", "active_workers"} <= set(entry())
     running = cluster.get("/ex", status="running")
     assert persistent in [execution["ex_id"] for execution in running]
     assert cluster.get(f"/ex/{persistent}/controller")[0]["ex_id"] == persistent

@@ -12,9 +12,9 @@ import pytest
 
 from sliceworks.operations.base import WorkerOperation
 from sliceworks.operations.chain import Chain, OperationContext, SliceTask
+from sliceworks.operations.making import make_parts
 from sliceworks.operations.processors import Processor
 from sliceworks.operations.reader import Fetcher, ParallelSlicer, Slicer
-from sliceworks.operations.making import make_parts
 from sliceworks.operations.registry import APIS, OPERATIONS, ApiKind, ProcessorKind, ReaderKind
 from sliceworks.protocol.documents import ExecutionSpec
 from sliceworks.protocol.ids import Epoch, Seq, SliceId
@@ -53,9 +53,12 @@ def execution() -> Execution:
 
 @pytest.fixture
 def register(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Makes an operation of these classes known for one test."""
+    """Makes an operation, or API, of these classes known for one test."""
 
     def add(name: str, *, processor: type[Processor] | None = None, **reader: Any) -> None:
+        if "api" in reader:
+            monkeypatch.setitem(APIS, name, ApiKind(name, reader["api"]))
+            return
         if processor:
             monkeypatch.setitem(OPERATIONS, name, ProcessorKind(name, processor))
             return

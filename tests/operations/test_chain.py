@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -310,3 +311,52 @@ async def test_an_operation_has_its_options_job_and_context(
     chain = await open_chain(GIVEN, {"_op": "look", "depth": 3}, name="a job")
     assert (await chain.run(task())).kind is ResultKind.COMPLETED
     assert found == [3, "a job", 1]
+
+
+class Collector(BatchProcessor):
+    """Says whether the garbage collector is on while it runs."""
+
+    seen: ClassVar[list[bool]] = []
+    makes_cycles = False
+
+    def on_batch(self, records: Records) -> Records:
+        self.seen.append(gc.isenabled())
+        if {"bad": True} in records:
+            message = "bad record"
+            raise ValueError(message)
+        return records
+
+
+async def test_the_collector_rests_when_no_operation_makes_cycles(
+    context: OperationContext, execution: Any, register: Any, task: Any
+) -> None:
+    class Own(BatchProcessor):
+        def on_batch(self, records: Records) -> Records:
+            return records
+
+    Collector.seen.clear()
+    register("collector", processor=Collector)
+    register("own", processor=Own)
+    reader = {"_op": "data_generator"}
+    quiet = await Chain.open(execution(reader, {"_op": "collector"}), context=context)
+    own = await Chain.open(execution(reader, {"_op": "collector"}, {"_op": "own"}), context=context)
+    for chain in (quiet, own):
+        outcome = await chain.run(task({"start": 0, "count": 1}))
+        assert outcome.kind is ResultKind.COMPLETED
+        assert gc.isenabled()
+        await chain.close()
+    assert Collector.seen == [False, True]
+
+
+async def test_the_collector_is_on_again_after_an_error(
+    context: OperationContext, execution: Any, register: Any, task: Any
+) -> None:
+    class Quiet(Collector):
+        def on_batch(self, records: Records) -> Records:
+            return super().on_batch([{"bad": True}])
+
+    register("quiet", processor=Quiet)
+    chain = await Chain.open(execution({"_op": "data_generator"}, {"_op": "quiet"}), context=context)
+    assert (await chain.run(task({"start": 0, "count": 1}))).kind is ResultKind.ERROR
+    assert gc.isenabled()
+    await chain.close()

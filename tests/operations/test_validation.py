@@ -79,6 +79,7 @@ def test_a_job_is_an_object(document: object) -> None:
     [
         ({"workers": 0}, "workers", "must be valid integer greater than zero"),
         ({"workers": "many"}, "workers", "must be valid integer greater than zero"),
+        ({"workers": True}, "workers", "must be valid integer greater than zero"),
         ({"slicers": 0.5}, "slicers", "must be valid integer greater than zero"),
         ({"slicers": 100_000}, "slicers", "must be less than or equal to 1000, got 100000"),
         ({"max_retries": "3"}, "max_retries", "must be valid integer greater than or equal to zero"),
@@ -124,7 +125,11 @@ def test_two_apis_of_one_name() -> None:
         ({"_op": "nop"}, "operations.1._op", "Unable to find module for operation: nop; did you mean noop"),
         (READER, "operations.1._op", "data_generator: a reader can only be the first operation"),
         ({**NOOP, "_encoding": "xml"}, "operations.1._encoding", 'expected one of "json"|"raw"'),
-        ({**NOOP, "_dead_letter_action": "kafka"}, "operations.1._dead_letter_action", "throw, log, none, or the name of one of the job's apis"),
+        (
+            {**NOOP, "_dead_letter_action": "kafka"},
+            "operations.1._dead_letter_action",
+            "throw, log, none, or the name of one of the job's apis",
+        ),
         ({**NOOP, "_api_name": "a"}, "operations.1._api_name", "Could not find the associated api for a"),
         (
             {**NOOP, "_connection": "z"},

@@ -53,6 +53,8 @@ def test_a_job_survives_being_written_and_read() -> None:
         {"name": ""},
         {"lifecycle": "forever"},
         {"workers": 0},
+        {"workers": True},
+        {"slicers": True},
         {"workers": "many"},
         {"slicers": 0},
         {"max_retries": -1},

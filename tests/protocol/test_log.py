@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -149,3 +151,24 @@ def test_a_stream_that_is_gone_only_loses_lines() -> None:
     stream.close()
     log.info("x")
     logging.getLogger("asyncio").error("y")
+
+
+def test_the_journal_gets_priorities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tmp_path / "journal").open("w+") as stream:
+        seen = os.fstat(stream.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{seen.st_dev}:{seen.st_ino}")
+        configure_logging(level="info", stream=stream)
+        log.info("started")
+        log.warning("slow")
+        log.error("broken")
+    texts = (tmp_path / "journal").read_text().splitlines()
+    assert [text[:3] for text in texts] == ["<6>", "<4>", "<3>"]
+    assert [json.loads(text[3:])["event"] for text in texts] == ["started", "slow", "broken"]
+
+
+def test_a_stream_that_only_inherits_the_variable_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNAL_STREAM", "1:2")
+    stream = io.StringIO()
+    configure_logging(level="info", stream=stream)
+    log.info("started")
+    assert lines(stream)[0]["event"] == "started"

@@ -148,11 +148,12 @@ GOLDEN: Final[dict[str, tuple[msgspec.Struct, list[object], str]]] = {
             hostname="host",
             held_seqs=[1, 300],
             held_epochs=[1, 2],
+            number=3,
         ),
-        [30, 1, "ex", 2, b"nonce", b"proof", "node", "inc", "host", [1, 300], [1, 2]],
+        [30, 1, "ex", 2, b"nonce", b"proof", "node", "inc", "host", [1, 300], [1, 2], 3],
         (
-            "9b 1e 01 a2 65 78 02 c4 05 6e 6f 6e 63 65 c4 05 70 72 6f 6f 66 a4 6e 6f 64 65 a3 69 6e "
-            "63 a4 68 6f 73 74 92 01 cd 01 2c 92 01 02"
+            "9c 1e 01 a2 65 78 02 c4 05 6e 6f 6e 63 65 c4 05 70 72 6f 6f 66 a4 6e 6f 64 65 a3 69 6e "
+            "63 a4 68 6f 73 74 92 01 cd 01 2c 92 01 02 03"
         ),
     ),
     "LinkWelcome": (

@@ -19,6 +19,7 @@ from sliceworks.worker.events import (
     FinishWorker,
     GiveSlices,
     KillWorker,
+    LookAtWorker,
     NodeChanged,
     Peer,
     PeerFound,
@@ -37,6 +38,7 @@ from sliceworks.worker.events import (
     WorkerExited,
     WorkerReady,
     WorkerResults,
+    WorkerSeen,
     WorkerStartFailed,
 )
 from sliceworks.worker.machine import PoolMachine, PoolRules
@@ -51,10 +53,10 @@ COMPLETED, LOST, RETURNED = ResultKind.COMPLETED, ResultKind.LOST, ResultKind.RE
 class Pool:
     """A machine with its time; `turn` feeds events and ends the turn, and keeps what came out."""
 
-    def __init__(self, *, prefetch: bool = True, workers: int = 0) -> None:
+    def __init__(self, *, prefetch: bool = True, workers: int = 0, slice_timeout_ms: int = 0) -> None:
         ids = count(1)
         new_id: Callable[[], WorkerId] = lambda: WorkerId(next(ids))  # noqa: E731 - typed
-        rules = PoolRules("ex", prefetch, TIMEOUT_MS, first_batch=1, new_worker_id=new_id)
+        rules = PoolRules("ex", prefetch, TIMEOUT_MS, 1, new_id, slice_timeout_ms)
         self.now = 1_000
         self.machine = PoolMachine(rules, self.now)
         self.effects: list[Effect] = []
@@ -430,3 +432,46 @@ def test_a_wake_is_asked_for_once() -> None:
 def test_the_window_follows_the_workers(workers: int) -> None:
     pool = Pool(workers=workers)
     assert pool.state().window == 2 * workers
+
+
+def test_a_slice_in_hand_for_too_long_ends_its_worker_and_the_one_behind_it_is_returned() -> None:
+    pool = Pool(workers=1, slice_timeout_ms=3_000)
+    pool.turn(granted(1))
+    pool.turn(results(1, 1, run_us=1_500))
+    pool.turn(granted(2, 3))
+    begun_ms = pool.now
+    pool.turn(Tick(), after_ms=3_000)
+    assert pool.all(LookAtWorker)
+    pool.turn(WorkerSeen(WorkerId(1), 2, begun_ms))
+    assert pool.all(KillWorker) == [KillWorker(WorkerId(1))]
+    assert pool.spawned() == [2]
+    assert not pool.kinds()
+    dead = WorkerExited(WorkerId(1), "worker died", None, 9, 2, "delay", 7, 70, "last words")
+    pool.turn(dead)
+    assert pool.kinds() == {2: ResultKind.TIMED_OUT, 3: RETURNED}
+    (detail,) = pool.sent()[0].details.values()
+    assert (
+        detail.error == "the slice took longer than its slice_timeout of 3s: worker died in operation delay"
+    )
+    assert (detail.op, detail.signal, detail.log_tail) == ("delay", 9, "last words")
+
+
+def test_a_slice_that_ended_just_before_the_kill_is_not_timed_out() -> None:
+    pool = Pool(workers=1, slice_timeout_ms=3_000)
+    pool.turn(granted(1))
+    pool.turn(WorkerSeen(WorkerId(1), 1, pool.now - 3_000))
+    pool.turn(results(1, 1))
+    pool.turn(exited(1))
+    assert pool.all(SendResults) == []
+    pool.machine.handle(ResultsAcked(1), pool.now)
+    assert pool.machine.held() == []
+
+
+def test_a_worker_is_looked_at_when_its_slice_may_be_overdue() -> None:
+    pool = Pool(workers=1, slice_timeout_ms=3_000)
+    pool.turn(granted(1))
+    assert min(effect.at_ms for effect in pool.all(WakeAt)) <= pool.now + 3_000
+    pool.turn(Tick(), after_ms=2_999)
+    assert not pool.all(LookAtWorker)
+    pool.turn(Tick(), after_ms=1)
+    assert pool.all(LookAtWorker) == [LookAtWorker(WorkerId(1))]

@@ -21,6 +21,7 @@ from sliceworks.worker.events import (
     FinishWorker,
     GiveSlices,
     KillWorker,
+    LookAtWorker,
     NodeChanged,
     Peer,
     PeerFound,
@@ -39,12 +40,14 @@ from sliceworks.worker.events import (
     WorkerExited,
     WorkerReady,
     WorkerResults,
+    WorkerSeen,
     WorkerStartFailed,
 )
 from sliceworks.worker.machine import PoolMachine, PoolRules
 
 Lease = tuple[int, int]
 TIMEOUT_MS = 5_000
+SLICE_TIMEOUT_MS = 2_000
 RARELY = st.integers(0, 4)  # a rule happens on 0
 
 
@@ -68,7 +71,9 @@ class AnyOrder(RuleBasedStateMachine):
         self.now = 0
         ids = count(1)
         new_id: Callable[[], WorkerId] = lambda: WorkerId(next(ids))  # noqa: E731 - typed
-        self.machine = PoolMachine(PoolRules("ex", prefetch, TIMEOUT_MS, 1, new_id), self.now)
+        self.machine = PoolMachine(
+            PoolRules("ex", prefetch, TIMEOUT_MS, 1, new_id, SLICE_TIMEOUT_MS), self.now
+        )
         self.workers: dict[WorkerId, FakeWorker] = {}
         self.granted: set[Lease] = set()
         self.given: set[Lease] = set()
@@ -108,6 +113,10 @@ class AnyOrder(RuleBasedStateMachine):
                     self.workers[worker_id].finishing = True
                 case KillWorker(worker_id):
                     self.workers[worker_id].killed = True
+                case LookAtWorker(worker_id):
+                    todo = self.workers[worker_id].todo
+                    seen = WorkerSeen(worker_id, todo[0][0] if todo else 0, self.now - SLICE_TIMEOUT_MS)
+                    self.carry_out(self.machine.handle(seen, self.now))
                 case SendResults(results):
                     self.receive(results)
                 case SendLinkState(state):

@@ -16,16 +16,18 @@ def test_what_one_side_writes_the_other_reads() -> None:
     ours, theirs = socket.socketpair()
     page = make_page()
     with ours, theirs, closing(Marker(page)) as daemon:
-        send_page(ours, page)
+        send_page(ours, page, page)
         os.close(page)
-        with closing(receive_page(theirs)) as worker:
-            assert daemon.read() == InHand(0, 0, 0)
+        marker, stderr = receive_page(theirs)
+        os.close(stderr)
+        with closing(marker) as worker:
+            assert daemon.read() == InHand(0, 0, 0, 0)
             worker.begin(2**40, 1_700_000_000_000)
             worker.operation[0] = 3
             assert daemon.read() == InHand(1_700_000_000_000, 2**40, 3)
-            worker.begin(8, 5)
-            assert daemon.read() == InHand(5, 8, 0)
-        assert daemon.read() == InHand(5, 8, 0)
+            worker.begin(8, 5, 77)
+            assert daemon.read() == InHand(5, 8, 0, 77)
+        assert daemon.read() == InHand(5, 8, 0, 77)
 
 
 def test_nothing_is_in_hand_after_it_is_cleared() -> None:

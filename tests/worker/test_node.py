@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from sliceworks.protocol.messages import AckResults, Assignment, Assignments, NodeState, RunSlices
-from sliceworks.worker.events import Peer, PeerFound
-from sliceworks.worker.node import Node
+from sliceworks.worker.events import Peer, PeerFound, PeerLost
+from sliceworks.worker.node import Node, StatusAsked
 from sliceworks.worker.pool import Drain, Premises
 
 if TYPE_CHECKING:
@@ -136,3 +136,15 @@ async def test_a_node_with_nothing_to_do_is_drained_at_once(premises: Premises) 
         watch.node.ref.tell(Drain(5_000))
         async with asyncio.timeout(20):
             await watch.node.drained.wait()
+
+
+async def test_it_says_in_one_line_how_it_fares(premises: Premises, assign: Assigner) -> None:
+    async with watched(premises) as watch:
+        ref = watch.node.ref
+        assert await ref.ask(StatusAsked) == "0 executions, 0 of 3 slots busy, connected to the master"
+        watch.assign(assign(2))
+        await watch.until(all_idle(2))
+        ref.tell(PeerLost(Peer.MASTER))
+        assert await ref.ask(StatusAsked) == "1 execution, 2 of 3 slots busy, looking for the master"
+        watch.assign()
+        await watch.until(lambda state: not state.workers and not state.links)

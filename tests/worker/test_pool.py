@@ -196,6 +196,20 @@ async def test_the_end_of_the_grace_kills_and_returns(
         await owner.until(lambda: owner.over)
 
 
+async def test_a_slice_that_takes_too_long_ends_its_worker(
+    premises: Premises, controller: FakeController, assign: Assigner
+) -> None:
+    async with owned(assign(1, SLOW, slice_timeout="300ms"), premises) as owner:
+        await owner.until_ready(1)
+        await controller.until(lambda: controller.channel)
+        await controller.send(slices(1, 1))
+        await controller.until(lambda: controller.kinds() == {1: ResultKind.TIMED_OUT})
+        (detail,) = controller.results[-1].details.values()
+        assert "slice_timeout of 300ms" in detail.error
+        assert (detail.op, detail.signal) == ("delay", 9)
+        await owner.until_ready(1)
+
+
 async def test_workers_that_do_not_start_are_given_up(
     premises: Premises, controller: FakeController, assign: Assigner
 ) -> None:

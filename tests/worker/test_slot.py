@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+
+import pytest
 
 from sliceworks.protocol.messages import RunSlices
 from sliceworks.protocol.process import identity_of
 from sliceworks.protocol.states import ResultKind
+from sliceworks.worker import memory_kills
 from sliceworks.worker.events import WorkerExited, WorkerReady, WorkerResults, WorkerStartFailed
 from sliceworks.worker.slot import Slot, Told, WorkerForked, Workshop
 from sliceworks.worker.start import WorkerStart
@@ -57,6 +61,38 @@ async def hired(workshop: Workshop, execution: bytes, *operations: str) -> Async
             employer.slot.kill()
 
 
+@pytest.fixture
+def memory_cgroup() -> Iterator[Path]:
+    """A memory cgroup with 150 MB and no swap, of version 2 or 1."""
+    parent = _memory_cgroup_of(os.getpid())
+    folder = parent / f"sliceworks-test-{os.getpid()}"
+    try:
+        folder.mkdir()
+    except OSError as error:
+        pytest.skip(f"no memory cgroup can be made here: {error}")
+    try:
+        for name in ("memory.max", "memory.limit_in_bytes", "memory.memsw.limit_in_bytes"):
+            if (folder / name).exists():
+                (folder / name).write_text("150000000")
+        if not (folder / "memory.max").exists() and not (folder / "memory.limit_in_bytes").exists():
+            pytest.skip("the memory controller is not given to cgroups here")
+        yield folder
+    finally:
+        folder.rmdir()
+
+
+def _memory_cgroup_of(pid: int) -> Path:
+    files = [file for file in memory_kills._cgroup_files(pid) if file.parent.is_dir()]
+    if not files:
+        pytest.skip("there is no memory cgroup here")
+    return files[0].parent
+
+
+def greedy(seq: int) -> RunSlices:
+    """A slice of records that fit into no memory."""
+    return RunSlices([seq], [1], [b'{"start": 0, "count": 5000000}'])
+
+
 def slices(*seqs: int) -> RunSlices:
     request = b'{"start": 0, "count": 3}'
     return RunSlices(list(seqs), [1] * len(seqs), [request] * len(seqs))
@@ -96,6 +132,74 @@ async def test_the_slice_in_hand_of_a_killed_worker_is_known(
     assert end.cause.endswith("on node-a was killed by signal 9 (SIGKILL)")
     assert end.started_ms > 0
     assert end.run_us >= 0
+
+
+async def test_the_last_lines_of_a_crashed_worker_are_told(
+    workshop: Workshop, execution: Callable[..., bytes]
+) -> None:
+    async with hired(workshop, execution(SLOW), "delay") as employer:
+        await employer.until(WorkerReady)
+        employer.slot.give(slices(7))
+        await _busy(employer.slot)
+        os.kill(employer.slot.pid, signal.SIGSEGV)
+        end = await employer.end()
+    assert (end.seq, end.signal) == (7, signal.SIGSEGV)
+    assert "Fatal Python error: Segmentation fault" in end.log_tail
+    assert "delay.py" in end.log_tail
+
+
+async def test_what_a_worker_has_in_hand_can_be_seen(
+    workshop: Workshop, execution: Callable[..., bytes]
+) -> None:
+    async with hired(workshop, execution(SLOW), "delay") as employer:
+        assert employer.slot.in_hand().seq == 0
+        await employer.until(WorkerReady)
+        employer.slot.give(slices(7))
+        await _busy(employer.slot)
+        seen = employer.slot.in_hand()
+        now = workshop.clock.monotonic_ms()
+    assert seen.seq == 7
+    assert 0 < seen.begun_ms <= now
+
+
+async def test_memory_that_is_refused_is_an_operation_error_and_the_worker_goes_on(
+    workshop: Workshop, execution: Callable[..., bytes]
+) -> None:
+    async with hired(workshop, execution(NOOP), "noop") as employer:
+        await employer.until(WorkerReady)
+        limit = _address_space(employer.slot.pid) + 100_000_000
+        resource.prlimit(employer.slot.pid, resource.RLIMIT_AS, (limit, limit))
+        employer.slot.give(greedy(1))
+        event = await employer.until(WorkerResults)
+        assert isinstance(event, WorkerResults)
+        assert event.results.kinds == bytes([ResultKind.ERROR])
+        assert "MemoryError" in event.results.details[0].error
+        assert event.results.details[0].op == "data_generator"
+        employer.told.remove(event)
+        employer.slot.give(slices(2))
+        event = await employer.until(WorkerResults)
+        assert isinstance(event, WorkerResults)
+        assert event.results.kinds == bytes([ResultKind.COMPLETED])
+
+
+async def test_a_worker_that_the_kernel_killed_for_want_of_memory(
+    workshop: Workshop, execution: Callable[..., bytes], memory_cgroup: Path
+) -> None:
+    async with hired(workshop, execution(NOOP), "noop") as scout:
+        await scout.until(WorkerReady)
+        fork_server = _parent_of(scout.slot.pid)
+    procs = memory_cgroup / "cgroup.procs"
+    home = _memory_cgroup_of(fork_server)
+    procs.write_text(str(fork_server))
+    try:
+        async with hired(workshop, execution(NOOP), "noop") as employer:
+            await employer.until(WorkerReady)
+            employer.slot.give(greedy(1))
+            end = await employer.end()
+    finally:
+        (home / "cgroup.procs").write_text(str(fork_server))
+    assert (end.seq, end.signal) == (1, 9)
+    assert "for want of memory: meanwhile oom_kill rose by 1" in end.cause
 
 
 async def test_a_worker_that_cannot_start_says_why(
@@ -176,6 +280,14 @@ async def _busy(slot: Slot) -> None:
     async with asyncio.timeout(20):
         while not _sleeps(slot.pid):  # noqa: ASYNC110 - the worker cannot tell us, it sleeps
             await asyncio.sleep(0.01)
+
+
+def _address_space(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
+
+
+def _parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def _sleeps(pid: int) -> bool:

@@ -142,7 +142,7 @@ class Rig:
 
     def take(self, kind: type[E]) -> list[E]:
         """The effects of a kind since they were taken last."""
-        found = [effect for effect in self.effects if isinstance(effect, kind)]
+        found: list[E] = [effect for effect in self.effects if isinstance(effect, kind)]
         self.effects = [effect for effect in self.effects if not isinstance(effect, kind)]
         return found
 
@@ -169,6 +169,21 @@ class Rig:
     def stop(self, ex_id: str = "ex", *, grace_ms: int = 60_000, wait_ms: int | None = 75_000) -> int:
         request = self.request()
         self.tell(ev.StopRequested(request, ex_id, grace_ms, wait_ms))
+        return request
+
+    def pause(self, ex_id: str = "ex") -> int:
+        request = self.request()
+        self.tell(ev.PauseRequested(request, ex_id))
+        return request
+
+    def resume(self, ex_id: str = "ex") -> int:
+        request = self.request()
+        self.tell(ev.ResumeRequested(request, ex_id))
+        return request
+
+    def change_workers(self, change: ev.WorkersChange, ex_id: str = "ex") -> int:
+        request = self.request()
+        self.tell(ev.WorkersRequested(request, ex_id, change))
         return request
 
     def answer(self, request: int) -> ef.Reply | Exception | None:

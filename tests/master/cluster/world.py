@@ -1,4 +1,4 @@
-"""Processes and nodes round one machine: they behave, die and come back as drawn; what never bends is checked."""
+"""Processes and nodes round one machine; they behave, die and come back as drawn, and all is checked."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class CheckedStore(StoreModel):
         super().apply(save)
         for ex_id, row in self.rows.items():
             old = before.get(ex_id)
-            if old is not None:  # two changes may be in one save, so the table itself is not what is asked here
+            if old is not None:  # one save may hold two changes
                 assert old.status not in TERMINAL_STATUSES or row.status is old.status
                 assert old.status not in RUNNING_STATUSES or row.status not in INIT_STATUSES
                 assert row.generation >= old.generation

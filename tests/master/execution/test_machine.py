@@ -231,3 +231,61 @@ def test_statistics_survive_a_restart(make_rig: Any) -> None:
     rig.crash(committed=True)
     after = rig.machine.report().statistics
     assert (after.processed, after.started, after.workers_joined) == (before.processed, before.started, 2)
+
+
+def write_all(rig: Any) -> None:
+    while rig.writes:
+        rig.write()
+
+
+def test_an_execution_that_takes_too_long_fails_without_waiting_for_a_hung_slice(make_rig: Any) -> None:
+    rig = make_rig(slices=20, daemons=1, execution_timeout_ms=60_000)
+    rig.connect(rig.daemons[0])
+    drain(rig)
+    hung, *others = rig.daemons[0].held
+    rig.end(rig.daemons[0], dict.fromkeys(others, ResultKind.COMPLETED))
+    drain(rig)
+    rig.pass_time(59_000)
+    rig.disconnect(rig.daemons[0])  # so that nothing can be handed back
+    rig.pass_time(1_000)
+    write_all(rig)
+    assert not rig.finished, "what is in hand gets a last grace"
+    rig.pass_time(10_000)
+    write_all(rig)
+    ex_id = rig.machine._ex_id
+    assert rig.finished == ("failed", f"execution {ex_id} took longer than its execution_timeout of 1m")
+    report = verify_execution(rig.path)
+    assert report.differences == ()
+    assert (report.counts.start, report.counts.error) == (0, 0)
+    assert report.counts.completed == len(others)
+    rig.end(rig.daemons[0], {hung: ResultKind.COMPLETED})
+    rig.connect(rig.daemons[0])
+    write_all(rig)
+    assert verify_execution(rig.path).counts.completed == len(others), "a late result is stale"
+
+
+def test_the_time_of_an_execution_goes_on_over_restarts_and_pauses(make_rig: Any) -> None:
+    rig = make_rig(slices=20, daemons=1, execution_timeout_ms=60_000)
+    rig.wishes = Wishes(2, True, False, 1_000)
+    write_all(rig)
+    for _ in range(2):
+        rig.pass_time(29_000)
+        rig.crash(committed=True)
+        write_all(rig)
+    assert not rig.finished
+    rig.pass_time(2_000)
+    write_all(rig)
+    assert rig.finished[0] == "failed"
+
+
+def test_a_slice_that_times_out_is_tried_again_and_then_an_error(make_rig: Any) -> None:
+    rig = make_rig(slices=2, daemons=1, max_retries=1)
+    rig.connect(rig.daemons[0])
+    for _ in range(2):
+        drain(rig)
+        rig.end(rig.daemons[0], {1: ResultKind.TIMED_OUT})
+        rig.pass_time(1_000)
+    rig.settle()
+    (record,) = read_errors(rig.path, size=10, offset=0)
+    assert (record["reason"], record["retry_count"]) == ("timeout", 1)
+    assert [attempt["outcome"] for attempt in record["attempts"]] == ["timed_out", "timed_out"]

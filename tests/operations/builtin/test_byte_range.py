@@ -6,6 +6,7 @@ import io
 import os
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -84,3 +85,13 @@ def test_a_file_that_was_changed_is_named(piece: Piece) -> None:
     Path(piece["path"]).write_bytes(b"short")
     with pytest.raises(RuntimeError, match="8 bytes then, 5 now"):
         read_lines(piece)
+
+
+def test_a_file_that_changes_while_it_is_read_is_named(piece: Piece, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(file: Any, start: int, end: int) -> tuple[int, bytes]:
+        os.truncate(piece["path"], 1)
+        return start, b""
+
+    monkeypatch.setattr(byte_range, "owned_lines", read)
+    with pytest.raises(RuntimeError, match="was changed since it was found"):
+        byte_range.read_lines(piece)

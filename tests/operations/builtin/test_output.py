@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from sliceworks.operations.builtin import output
 from sliceworks.operations.builtin.journal import repair
 from sliceworks.operations.builtin.output import AppendedFile, replace_file
 
@@ -21,9 +22,11 @@ ROOT = Path(__file__).parents[3]
 WRITER = """
 import os, sys, time
 from pathlib import Path
-from sliceworks.operations.builtin.output import AppendedFile
-path, durable, left = Path(sys.argv[1]), sys.argv[2] == "durable", sys.argv[3]
-file = AppendedFile(path, node_id="node-1", durable=durable)
+from sliceworks.operations.builtin import output
+path, mode, left = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+if mode == "durable, no notes":
+    output.can_note = lambda descriptor: False
+file = output.AppendedFile(path, node_id="node-1", durable=mode != "fast")
 if left != "nothing":
     file.append(b"whole\\n")
 os.pwrite(file._descriptor, b"half", file.length)
@@ -58,9 +61,11 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-@pytest.fixture(params=[True, False], ids=["durable", "fast"])
-def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AppendedFile:
-    return AppendedFile(tmp_path / "out.txt", node_id="node-1", durable=request.param)
+@pytest.fixture(params=["durable", "durable, no notes", "fast"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppendedFile:
+    if request.param == "durable, no notes":
+        monkeypatch.setattr(output, "can_note", lambda descriptor: False)
+    return AppendedFile(tmp_path / "out.txt", node_id="node-1", durable=request.param != "fast")
 
 
 def test_slices_are_added_and_the_journal_goes_at_the_end(opened: AppendedFile, tmp_path: Path) -> None:
@@ -124,7 +129,11 @@ def test_a_write_that_cannot_be_undone_leaves_the_journal(opened: AppendedFile, 
     assert names(tmp_path) == [".out.txt.journal.tmp", "out.txt"]
 
 
-def test_a_journal_that_cannot_be_moved_on_ends_the_file(opened: AppendedFile) -> None:
+def test_a_journal_that_cannot_be_moved_on_ends_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "can_note", lambda descriptor: False)
+    opened = AppendedFile(tmp_path / "out.txt", node_id="node-1", durable=True)
     opened.append(b"one\n")
     with pytest.MonkeyPatch.context() as patch:
         short_writes(patch, fail_after=2)
@@ -135,7 +144,47 @@ def test_a_journal_that_cannot_be_moved_on_ends_the_file(opened: AppendedFile) -
     assert opened.path.read_bytes() == b"one\n"
 
 
-@pytest.mark.parametrize("mode", ["durable", "fast"])
+def test_a_note_that_cannot_be_made_fails_the_slice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = AppendedFile(tmp_path / "out.txt", node_id="node-1", durable=True)
+    opened.append(b"one\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(output, "note", _no_space)
+        with pytest.raises(OSError, match="No space left"):
+            opened.append(b"two\n")
+    opened.append(b"three\n")
+    opened.close()
+    assert opened.path.read_bytes() == b"one\nthree\n"
+    assert os.listxattr(opened.path) == []
+
+
+def _no_space(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_one_sync_a_slice_where_notes_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = AppendedFile(tmp_path / "out.txt", node_id="node-1", durable=True)
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    monkeypatch.setattr(os, "fdatasync", synced.append)
+    opened.append(b"one\n")
+    assert len(synced) == 1
+    opened.close()
+
+
+def test_a_file_that_was_closed_is_never_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The writer is killed after the note was removed, before the journal is."""
+    opened = AppendedFile(tmp_path / "out.txt", node_id="node-1", durable=True)
+    opened.append(b"one\n")
+    journal = tmp_path / ".out.txt.journal.tmp"
+    text = journal.read_text()
+    opened.close()
+    journal.write_text(text.replace('"pid":', '"pid":4').replace('"start_time":', '"start_time":4'))
+    assert repair(tmp_path, "node-1") == []
+    assert opened.path.read_bytes() == b"one\n"
+    assert names(tmp_path) == ["out.txt"]
+
+
+@pytest.mark.parametrize("mode", ["durable", "durable, no notes", "fast"])
 def test_half_a_slice_of_a_killed_writer_is_cut_off(
     killed_writer: Callable[..., Path], tmp_path: Path, mode: str
 ) -> None:
@@ -145,6 +194,7 @@ def test_half_a_slice_of_a_killed_writer_is_cut_off(
     assert repair(tmp_path, "node-1") == [path]
     assert path.read_bytes() == b"whole\n"
     assert names(tmp_path) == ["out.txt"]
+    assert os.listxattr(path) == []
 
 
 def test_a_file_without_a_whole_slice_goes(killed_writer: Callable[..., Path], tmp_path: Path) -> None:
@@ -160,7 +210,10 @@ def test_nothing_is_touched_while_the_writer_lives(
     assert repair(tmp_path, "node-1") == [tmp_path / "out.txt"]
 
 
-@pytest.mark.parametrize(("mode", "expected"), [("durable", b"whole\n"), ("fast", b"whole\nhalf")])
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [("durable", b"whole\n"), ("durable, no notes", b"whole\n"), ("fast", b"whole\nhalf")],
+)
 def test_after_a_reboot_only_a_durable_journal_is_believed(
     killed_writer: Callable[..., Path], tmp_path: Path, mode: str, expected: bytes
 ) -> None:

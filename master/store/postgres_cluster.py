@@ -1,0 +1,247 @@
+"""The cluster store on PostgreSQL: a writer thread with group commit, readers with connections of their own.
+
+See `contract.py` for what each verb promises.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
+from typing import Any, Final, TypeVar, assert_never
+
+from psycopg import errors
+
+from sliceworks.master.store.group_writer import GroupWriter
+from sliceworks.master.store.ordering import order_by
+from sliceworks.master.store.postgres import Connection, ReadPool, clean
+from sliceworks.master.store.postgres_history import DatabasePlace
+from sliceworks.master.store.postgres_transactions import PostgresTransactions
+from sliceworks.master.store.records import (
+    AddExecution,
+    AddJob,
+    Change,
+    ClusterSnapshot,
+    Credentials,
+    ForgetNode,
+    JobRecord,
+    Page,
+    SaveExecution,
+    SaveNode,
+    SaveTotals,
+    StoredExecution,
+)
+from sliceworks.master.store.rows import (
+    execution_columns,
+    execution_of,
+    job_columns,
+    job_of,
+    node_of,
+    totals_of,
+)
+from sliceworks.master.store.sql_files import load_queries
+from sliceworks.master.store.sqlite import Durability
+from sliceworks.protocol.errors import ConflictError, FencedError, NotFoundError
+from sliceworks.protocol.ids import ExId
+from sliceworks.protocol.states import ExecutionStatus
+
+T = TypeVar("T")
+Rows = list[dict[str, Any]]
+
+_SQL: Final = load_queries("postgres_cluster.sql")
+_READERS: Final = 2
+_ONE_LIVING: Final = "executions_living"
+
+_JOB_COLUMNS: Final[Mapping[str, str]] = {
+    "_created": "created_ms",
+    "_updated": "updated_ms",
+    "name": "name",
+    "job_id": "job_id",
+    "lifecycle": "(document::json ->> 'lifecycle') COLLATE \"C\"",
+    "workers": "(document::json ->> 'workers')::numeric",
+    "slicers": "(document::json ->> 'slicers')::numeric",
+    "active": "(document::json ->> 'active')::boolean",
+}
+_EXECUTION_COLUMNS: Final[Mapping[str, str]] = {
+    "_created": "e.created_ms",
+    "_updated": "e.updated_ms",
+    "_status": "e.status",
+    "name": "e.name",
+    "job_id": "e.job_id",
+    "ex_id": "e.ex_id",
+    "workers": "e.workers",
+    "lifecycle": "(d.document::json ->> 'lifecycle') COLLATE \"C\"",
+    "slicers": "(d.document::json ->> 'slicers')::numeric",
+}
+
+
+class PostgresClusterStore:
+    """A `ClusterStore`; obtained from `open`."""
+
+    def __init__(self, url: str, transactions: PostgresTransactions[Sequence[Change]]) -> None:
+        self._writer = GroupWriter[Sequence[Change]](transactions)
+        self._pool = ReadPool(url)
+        self._threads = ThreadPoolExecutor(_READERS, thread_name_prefix="cluster-read")
+        self._fenced: asyncio.Future[FencedError] = asyncio.get_running_loop().create_future()
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls, url: str, *, durability: Durability) -> AsyncIterator[PostgresClusterStore]:
+        """Take the database over; the context fails with FencedError when another master does so.
+
+        Raises ConfigError while another master has it, StoreError if a newer version wrote it, and
+        StoreUnavailableError if the server cannot be reached.
+        """
+        transactions = await asyncio.to_thread(PostgresTransactions.open, url, durability, _apply_all)
+        store = cls(url, transactions)
+        try:
+            async with asyncio.TaskGroup() as group:
+                watch = group.create_task(store._until_fenced(), name="cluster-store-owner")
+                yield store
+                watch.cancel()
+        finally:
+            await store._close()
+
+    @property
+    def trouble(self) -> str:
+        """See the contract."""
+        return self._writer.trouble
+
+    def save(self, changes: Sequence[Change]) -> asyncio.Future[None]:
+        """See the contract."""
+        done = self._writer.submit(changes)
+        done.add_done_callback(self._note_fenced)
+        return done
+
+    def place(self, ex_id: str) -> DatabasePlace:
+        """See the contract."""
+        return DatabasePlace(self._pool, ExId(ex_id))
+
+    async def load(self) -> ClusterSnapshot:
+        """See the contract."""
+        return await self._read(_load)
+
+    async def job(self, job_id: str) -> JobRecord:
+        """See the contract."""
+        found = await self._rows("job", {"job_id": job_id})
+        if not found:
+            message = f"Could not find job {job_id}"
+            raise NotFoundError(message)
+        return job_of(found[0])
+
+    async def jobs(self, page: Page, *, active: bool | None = None) -> list[JobRecord]:
+        """See the contract."""
+        values = {"active": active, "size": page.size, "offset": page.offset}
+        found = await self._rows("jobs", values, order_by(page, _JOB_COLUMNS, "number"))
+        return [job_of(row) for row in found]
+
+    async def execution(self, ex_id: str) -> StoredExecution:
+        """See the contract."""
+        found = await self._rows("execution", {"ex_id": ex_id})
+        if not found:
+            message = f"Could not find execution {ex_id}"
+            raise NotFoundError(message)
+        return execution_of(found[0])
+
+    async def executions(
+        self, page: Page, *, statuses: Sequence[ExecutionStatus] | None = None
+    ) -> list[StoredExecution]:
+        """See the contract."""
+        wanted = None if statuses is None else [status.value for status in statuses]
+        values = {"statuses": wanted, "size": page.size, "offset": page.offset}
+        found = await self._rows("executions", values, order_by(page, _EXECUTION_COLUMNS, "e.number"))
+        return [execution_of(row) for row in found]
+
+    async def latest_executions(self, job_ids: Sequence[str]) -> Mapping[str, StoredExecution]:
+        """See the contract."""
+        found = await self._rows("latest_executions", {"job_ids": list(job_ids)})
+        return {row["job_id"]: execution_of(row) for row in found}
+
+    async def executions_with_errors(self, job_id: str | None = None) -> list[str]:
+        """See the contract."""
+        return [row["ex_id"] for row in await self._rows("executions_with_errors", {"job_id": job_id})]
+
+    async def credentials(self, ex_id: str) -> Credentials | None:
+        """See the contract."""
+        found = await self._rows("credentials", {"ex_id": ex_id})
+        if not found:
+            return None
+        return Credentials(found[0]["generation"], found[0]["secret"], ExecutionStatus(found[0]["status"]))
+
+    async def _rows(self, query: str, values: Mapping[str, Any], order: str = "") -> Rows:
+        statement = _SQL[query].replace("{order}", order).encode()
+        given = {name: clean(value) for name, value in values.items()}
+        return await self._read(lambda connection: connection.execute(statement, given).fetchall())
+
+    async def _read(self, work: Callable[[Connection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._in_snapshot, work)
+
+    def _in_snapshot(self, work: Callable[[Connection], T]) -> T:
+        with self._pool.snapshot() as connection:
+            return work(connection)
+
+    def _note_fenced(self, done: asyncio.Future[None]) -> None:
+        error = None if done.cancelled() else done.exception()
+        if isinstance(error, FencedError) and not self._fenced.done():
+            self._fenced.set_result(error)
+
+    async def _until_fenced(self) -> None:
+        raise await self._fenced
+
+    async def _close(self) -> None:
+        await self._writer.close()
+        await asyncio.to_thread(self._threads.shutdown)
+        self._pool.close()
+
+
+def _load(connection: Connection) -> ClusterSnapshot:
+    executions = connection.execute(_SQL["load_executions"]).fetchall()
+    nodes = connection.execute(_SQL["load_nodes"]).fetchall()
+    cluster = connection.execute(_SQL["load_cluster"]).fetchall()[0]
+    return ClusterSnapshot(
+        executions=tuple(execution_of(row) for row in executions),
+        nodes=tuple(node_of(row) for row in nodes),
+        totals=totals_of(cluster),
+        key=cluster["key"],
+    )
+
+
+def _apply_all(connection: Connection, changes: Sequence[Change]) -> None:
+    for change in changes:
+        _apply(connection, change)
+
+
+def _apply(connection: Connection, change: Change) -> None:
+    match change:
+        case AddJob(job):
+            connection.execute(_SQL["add_job"], _cleaned(job_columns(job)))
+        case AddExecution():
+            _add_execution(connection, change)
+        case SaveExecution(row):
+            connection.execute(_SQL["save_execution"], _cleaned(execution_columns(row)))
+        case SaveNode(node):
+            connection.execute(_SQL["save_node"], [clean(value) for value in astuple(node)])
+        case ForgetNode(node_id):
+            connection.execute(_SQL["forget_node"], (node_id,))
+        case SaveTotals(totals):
+            connection.execute(_SQL["save_totals"], astuple(totals))
+        case _:
+            assert_never(change)
+
+
+def _add_execution(connection: Connection, change: AddExecution) -> None:
+    row = change.row
+    try:
+        connection.execute(_SQL["add_execution"], _cleaned(execution_columns(row)))
+    except errors.UniqueViolation as error:
+        if error.diag.constraint_name != _ONE_LIVING:
+            raise
+        message = f"Job {row.job_id} is currently running, cannot have the same job concurrently running"
+        raise ConflictError(message) from error
+    connection.execute(_SQL["add_document"], (row.ex_id, change.document.decode()))
+
+
+def _cleaned(columns: Mapping[str, object]) -> dict[str, object]:
+    return {name: clean(value) for name, value in columns.items()}

@@ -1,0 +1,41 @@
+-- name: key
+SELECT ex FROM execution_heads WHERE ex_id = %(ex_id)s;
+
+-- name: head
+SELECT * FROM execution_heads WHERE ex = %(ex)s;
+
+-- name: operations
+SELECT op, slices, time_us, records_in, records_out, memory_bytes FROM operation_totals WHERE ex = %(ex)s ORDER BY op;
+
+-- name: slicers
+SELECT count(*) AS number FROM slicers WHERE ex = %(ex)s;
+
+-- name: nodes
+SELECT node, node_id, hostname FROM execution_nodes WHERE ex = %(ex)s;
+
+-- name: slices
+SELECT * FROM slices WHERE ex = %(ex)s AND (%(state)s::smallint IS NULL OR state = %(state)s::smallint)
+ORDER BY seq {direction} LIMIT %(size)s OFFSET %(offset)s;
+
+-- name: errors
+SELECT * FROM slices WHERE ex = %(ex)s AND failed_ms IS NOT NULL
+ORDER BY failed_ms {direction}, seq {direction} LIMIT %(size)s OFFSET %(offset)s;
+
+-- name: slice
+SELECT * FROM slices WHERE ex = %(ex)s AND seq = %(seq)s;
+
+-- name: attempts
+SELECT * FROM attempts WHERE ex = %(ex)s AND seq = %(seq)s ORDER BY epoch;
+
+-- name: recount
+SELECT state, count(*) AS number FROM slices WHERE ex = %(ex)s GROUP BY state;
+
+-- name: recount_slicers
+SELECT slicer_id, max(slicer_order) AS newest FROM slices WHERE ex = %(ex)s GROUP BY slicer_id;
+
+-- name: slicer_positions
+SELECT slicer_id, last_order FROM slicers WHERE ex = %(ex)s;
+
+-- name: orphan_attempts
+SELECT count(*) AS number FROM attempts a LEFT JOIN slices s ON s.ex = a.ex AND s.seq = a.seq
+WHERE a.ex = %(ex)s AND (s.seq IS NULL OR a.epoch > s.epoch);

@@ -1,0 +1,187 @@
+"""Cut, stalled and half-closed connections between any two processes: all of it heals, and nothing is lost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sliceworks.master.store.history import read_outcome
+from sliceworks.master.store.verify import verify_execution
+from tests.acceptance.harness import Cluster, Daemon, free_port, is_alive, write_config
+from tests.acceptance.jobs import delay, exporter, generated, written_ids
+from tests.acceptance.proxy import Proxy, Way, proxy
+
+SLICES = 300
+SHORT: dict[str, Any] = {"node_state_interval": "200ms", "lease_timeout": "1s"}
+PATIENT: dict[str, Any] = {**SHORT, "node_disconnect_timeout": "1m"}
+IMPATIENT: dict[str, Any] = {**SHORT, "node_disconnect_timeout": "2s", "network_latency_buffer": "1s"}
+CONTROLLERS = "127.0.0.2"  # where nodes are told to find controllers: the proxy is there
+
+Mood = Callable[[Proxy], None]
+OUTAGES: dict[str, Mood] = {
+    "cut": Proxy.cut,
+    "stalled": Proxy.stall,
+    "swallowed": Proxy.swallow,
+    "swallowed to the controller": lambda line: line.swallow(Way.TO_SERVER),
+    "swallowed to the daemon": lambda line: line.swallow(Way.TO_CLIENT),
+    "stalled to the controller": lambda line: line.stall(Way.TO_SERVER),
+    "stalled to the daemon": lambda line: line.stall(Way.TO_CLIENT),
+}
+BLINKS: dict[str, Mood] = {
+    "reset": Proxy.reset,
+    "half-closed to the controller": lambda line: line.half_close(Way.TO_SERVER),
+    "half-closed to the daemon": lambda line: line.half_close(Way.TO_CLIENT),
+}
+
+
+@dataclass
+class Network:
+    """A cluster whose connections go through proxies."""
+
+    cluster: Cluster
+    output: Path
+    to_master: Proxy  # of the daemons
+    to_controller: Proxy
+
+    def add_worker(self, name: str = "worker", **settings: Any) -> Daemon:
+        """A node with two slots that reaches everything through the proxies."""
+        return self.cluster.add_worker(name, workers=2, **{"port": self.to_master.port, **settings})
+
+    def submit(self) -> str:
+        """A job of two workers, two fifths done."""
+        job = generated(delay(20), exporter(self.output, file_per_slice=True), size=SLICES, workers=2)
+        ex_id = self.cluster.submit(job)
+        self.cluster.wait_completed(ex_id, SLICES * 2 // 5)
+        return ex_id
+
+    def is_linked(self, name: str, ex_id: str) -> bool:
+        """Whether the node says that it reaches the controller."""
+        links = self.cluster.node(self.cluster.daemons[name].pid)["links"]
+        return any(link["connected"] for link in links if link["ex_id"] == ex_id)
+
+    def workers(self, name: str, ex_id: str) -> int:
+        """Worker processes of the execution on a node."""
+        entries = self.cluster.node(self.cluster.daemons[name].pid)["active"]
+        return sum(entry["ex_id"] == ex_id for entry in entries)
+
+    def check(self, ex_id: str) -> int:
+        """Everything is there exactly once; how many results were stale."""
+        assert self.cluster.wait_until_over(ex_id) == "completed"
+        counts = self.cluster.counts(ex_id)
+        assert counts == {"pending": 0, "start": 0, "completed": SLICES, "error": 0}
+        assert verify_execution(self.cluster.store(ex_id)).differences == ()
+        assert written_ids(self.output) == Counter(range(SLICES))
+        outcome = read_outcome(self.cluster.store(ex_id))
+        assert outcome is not None
+        return outcome.head.stale
+
+
+@pytest.fixture
+def settings() -> dict[str, Any]:
+    """Those of every daemon."""
+    return PATIENT
+
+
+@pytest.fixture
+def network(tmp_path: Path, output: Path, settings: dict[str, Any]) -> Iterator[Network]:
+    """A master, and no node yet."""
+    cluster = Cluster(tmp_path)
+    port = free_port()
+    with ExitStack() as stack:
+        to_master = stack.enter_context(proxy(cluster.port))
+        to_controller = stack.enter_context(proxy(port, host=CONTROLLERS, port=port))
+        stack.callback(cluster.stop)
+        stack.callback(to_master.heal)
+        stack.callback(to_controller.heal)
+        cluster.add_master(hostname=CONTROLLERS, slicer_port_range=f"{port}:{port}", **settings)
+        yield Network(cluster, output, to_master, to_controller)
+
+
+# --- daemon and controller
+
+
+@pytest.mark.parametrize("outage", OUTAGES)
+def test_a_daemon_that_lost_its_controller_for_longer_than_its_leases_last(
+    network: Network, outage: str
+) -> None:
+    network.add_worker(**PATIENT)
+    ex_id = network.submit()
+    OUTAGES[outage](network.to_controller)
+    cluster = network.cluster
+    cluster.eventually(lambda: not network.is_linked("worker", ex_id), "the broken link is shown")
+    cluster.eventually(lambda: cluster.counts(ex_id)["start"] == 0, "the leases have ended")
+    assert network.workers("worker", ex_id) == 2
+    network.to_controller.heal()
+    stale = network.check(ex_id)
+    assert stale > 0
+
+
+@pytest.mark.parametrize("blink", BLINKS)
+def test_a_link_that_blinks(network: Network, blink: str) -> None:
+    network.add_worker(**PATIENT)
+    ex_id = network.submit()
+    BLINKS[blink](network.to_controller)
+    network.check(ex_id)
+
+
+@pytest.mark.parametrize("settings", [IMPATIENT])
+def test_the_share_of_a_node_that_reaches_the_master_only_is_placed_elsewhere(network: Network) -> None:
+    cut_off = network.add_worker("cut-off", **IMPATIENT)
+    ex_id = network.submit()
+    network.add_worker("other", **IMPATIENT)
+    network.to_controller.concern(cut_off.pid)
+    network.to_controller.cut()
+    cluster = network.cluster
+    cluster.eventually(lambda: network.workers("other", ex_id) == 2, "the share is placed elsewhere")
+    assert cluster.node(cut_off.pid)["state"] == "connected"
+    network.to_controller.heal()
+    cluster.eventually(lambda: not network.workers("cut-off", ex_id), "the surplus is gone")
+    network.check(ex_id)
+
+
+# --- daemon and master
+
+
+@pytest.mark.parametrize("outage", ["cut", "stalled", "swallowed"])
+def test_work_goes_on_without_the_master(network: Network, outage: str) -> None:
+    daemon = network.add_worker(**PATIENT)
+    ex_id = network.submit()
+    OUTAGES[outage](network.to_master)
+    cluster = network.cluster
+    cluster.eventually(lambda: cluster.node(daemon.pid)["state"] == "disconnected", "the node is missed")
+    network.check(ex_id)
+    network.to_master.heal()
+    cluster.wait_for_node("worker")
+    cluster.wait_until_gone(ex_id)
+
+
+@pytest.mark.parametrize("settings", [IMPATIENT])
+def test_the_share_of_a_silent_node_is_placed_elsewhere_and_the_surplus_drains(network: Network) -> None:
+    silent = network.add_worker("silent", **IMPATIENT)
+    ex_id = network.submit()
+    network.add_worker("other", **IMPATIENT)
+    network.to_master.concern(silent.pid)
+    network.to_master.swallow()
+    cluster = network.cluster
+    cluster.eventually(lambda: network.workers("other", ex_id) == 2, "the share is placed elsewhere")
+    network.to_master.heal()
+    cluster.wait_for_node("silent")
+    cluster.eventually(lambda: not network.workers("silent", ex_id), "the surplus is gone")
+    network.check(ex_id)
+
+
+# --- controller and master
+
+
+@pytest.fixture
+def between(network: Network) -> Iterator[Proxy]:
+    """A proxy between the controllers of today and the master, which has moved to another port."""
+    network.add_worker(**PATIENT)
+    network.submitted = network.submit()  # type: ignore[attr-defined]
+    yield network.to_master

@@ -1,0 +1,151 @@
+"""Jobs over HTTP."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from tests.master.played import JOB, PlayedMaster
+
+
+async def test_a_posted_job_is_stored_as_posted_and_started(master: PlayedMaster) -> None:
+    started = await master.submit({**JOB, "extra": {"kept": True}})
+    status, job = await master.ask("GET", f"/v1/jobs/{started['job_id']}")
+    assert status == 200
+    stored = {name: value for name, value in job.items() if not name.startswith("_") and name != "job_id"}
+    assert stored == {**JOB, "extra": {"kept": True}}
+    assert (job["_context"], job["job_id"]) == ("job", started["job_id"])
+    assert job["_created"] == job["_updated"]
+    assert job["_created"].endswith("Z")
+    status, execution = await master.ask("GET", f"/ex/{started['ex_id']}")
+    assert (status, execution["_status"]) == (200, "pending")
+
+
+async def test_a_job_need_not_be_started(master: PlayedMaster) -> None:
+    stored = await master.submit(start="false")
+    assert list(stored) == ["job_id"]
+    status, answer = await master.ask("GET", f"/jobs/{stored['job_id']}/ex")
+    assert (status, answer["message"]) == (404, f"No execution was found for job {stored['job_id']}")
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "application/x-www-form-urlencoded", "text/plain"]
+)
+async def test_a_body_is_json_whatever_its_type_says(master: PlayedMaster, content_type: str) -> None:
+    body = b'{"operations": [{"_op": "data_generator"}, {"_op": "noop"}]}'
+    status, _ = await master.ask("POST", "/jobs", data=body, headers={"Content-Type": content_type})
+    assert status == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "message"),
+    [
+        (b'{"name": ', 400, "the json submitted is malformed"),
+        (b'"\xff"', 400, "the json submitted is malformed"),
+        (b"[" * 100_000, 400, "the json submitted is malformed"),
+        (b"[1]", 400, "the json submitted must be an object"),
+        (b"", 400, "No job was posted"),
+        (b"{}", 400, "No job was posted"),
+        (b'{"name": "x"}', 400, "No job was posted"),
+        (b'{"job_id": "x", "operations": []}', 422, "Job cannot include a job_id on submit"),
+    ],
+)
+async def test_what_is_no_job_is_refused(
+    master: PlayedMaster, body: bytes, status: int, message: str
+) -> None:
+    assert await master.ask("POST", "/jobs", data=body) == (status, {"error": status, "message": message})
+
+
+async def test_every_fault_of_a_job_is_named(master: PlayedMaster) -> None:
+    job = {"workers": 0, "operations": [{"_op": "data_generator"}, {"_op": "nowhere"}]}
+    status, answer = await master.ask("POST", "/jobs", json=job)
+    assert (status, answer["error"]) == (400, 400)
+    assert {fault["path"] for fault in answer["faults"]} == {"workers", "operations.1._op"}
+    assert await master.ask("GET", "/jobs") == (200, [])
+
+
+async def test_a_body_that_is_too_large_is_refused(master: PlayedMaster) -> None:
+    status, answer = await master.ask("POST", "/jobs", data=BytesIO(b" " * (11 * 1024 * 1024)))
+    assert (status, answer["error"]) == (413, 413)
+
+
+async def test_a_job_runs_once_at_a_time(master: PlayedMaster) -> None:
+    started = await master.submit()
+    path = f"/jobs/{started['job_id']}/_start"
+    status, answer = await master.ask("POST", path)
+    assert status == 409
+    assert "is currently running, cannot have the same job concurrently running" in answer["message"]
+    await master.ask("POST", f"/ex/{started['ex_id']}/_stop")
+    status, again = await master.ask("POST", path)
+    assert (status, again["job_id"]) == (200, started["job_id"])
+    status, latest = await master.ask("GET", f"/jobs/{started['job_id']}/ex")
+    assert (status, latest["ex_id"]) == (200, again["ex_id"])
+
+
+async def test_missing_jobs_are_not_found(master: PlayedMaster) -> None:
+    for method, path in (("GET", "/jobs/nope"), ("POST", "/jobs/nope/_start")):
+        assert await master.ask(method, path) == (404, {"error": 404, "message": "Could not find job nope"})
+
+
+async def test_lists_are_sorted_and_paged(master: PlayedMaster) -> None:
+    for name in ("b", "c", "a"):
+        await master.submit({**JOB, "name": name}, start="false")
+    _, jobs = await master.ask("GET", "/jobs?sort=name:desc&size=2&from=1")
+    assert [job["name"] for job in jobs] == ["b", "a"]
+    _, jobs = await master.ask("GET", "/jobs?sort=&size=&from=")
+    assert len(jobs) == 3
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "size=abc",
+        "size=-1",
+        "from=1.5",
+        "size=9999&from=2",
+        "sort=bogus:asc",
+        "sort=name:up",
+        "deleted=bogus",
+        "active=bogus",
+        "filter=name:x",
+        "size=99999999999999999999",
+    ],
+)
+async def test_bad_options_of_a_list_are_named(master: PlayedMaster, query: str) -> None:
+    status, answer = await master.ask("GET", f"/jobs?{query}")
+    assert status == 400
+    assert query.partition("=")[0] in answer["message"]
+
+
+async def test_jobs_by_activity(master: PlayedMaster) -> None:
+    await master.submit({**JOB, "name": "off", "active": False}, start="false")
+    await master.submit({**JOB, "name": "on"}, start="false")
+    for active, names in (("true", ["on"]), ("false", ["off"]), ("", ["on", "off"])):
+        _, jobs = await master.ask("GET", f"/jobs?active={active}&sort=name:desc")
+        assert [job["name"] for job in jobs] == names
+
+
+async def test_a_job_with_its_latest_execution(master: PlayedMaster) -> None:
+    idle = await master.submit(start="false")
+    started = await master.submit()
+    _, job = await master.ask("GET", f"/jobs/{started['job_id']}?ex=_status,ex_id,nope")
+    assert job["ex"] == {"_status": "pending", "ex_id": started["ex_id"]}
+    _, job = await master.ask("GET", f"/jobs/{started['job_id']}?ex=")
+    assert job["ex"]["_context"] == "ex"
+    _, jobs = await master.ask("GET", "/jobs?ex=ex_id")
+    assert {job["job_id"]: job["ex"] for job in jobs} == {
+        idle["job_id"]: {},
+        started["job_id"]: {"ex_id": started["ex_id"]},
+    }
+
+
+async def test_jobs_survive_a_restart(tmp_path: Path) -> None:
+    async with PlayedMaster.open(tmp_path) as before:
+        started = await before.submit()
+    async with PlayedMaster.open(tmp_path) as after:
+        status, job = await after.ask("GET", f"/jobs/{started['job_id']}")
+        assert (status, job["name"]) == (200, "played")
+        status, answer = await after.ask("POST", f"/jobs/{started['job_id']}/_start")
+        assert status == 409, answer
