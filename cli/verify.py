@@ -16,17 +16,25 @@ from sliceworks.cli.output import Style, output_option, print_document
     type=click.Path(path_type=Path, file_okay=False),
     help="The master's, or the one given to `dev` or `run`.  [default: that of the settings]",
 )
+@click.option(
+    "--state-url",
+    metavar="URL",
+    help="The master's, if its store is no file.  [default: that of the settings]",
+)
 @output_option
-def verify(*, execution: str, data_dir: Path | None, style: Style) -> int:
+def verify(*, execution: str, data_dir: Path | None, state_url: str | None, style: Style) -> int:
     """Recompute the counters of the execution EX from its slices; exit code 1 if they differ.
 
     Reads the store of an execution, also while it runs; 4: there is none.
     """
     from sliceworks.cli.settings import read_settings
+    from sliceworks.master.store.engine import StateStore
     from sliceworks.master.store.verify import verify_execution
 
-    folder = Path(read_settings(data_dir=data_dir).data_dir)
-    report = verify_execution(_store(folder, execution))
+    settings = read_settings(data_dir=data_dir, state_url=state_url)
+    folder = _master_folder(settings.data_dir, execution)
+    with StateStore(settings.state.url, folder, settings.state.durability).place(execution) as place:
+        report = verify_execution(place)
     counts = report.counts
     document = {
         "ex_id": execution,
@@ -42,7 +50,7 @@ def verify(*, execution: str, data_dir: Path | None, style: Style) -> int:
     return 0 if report.ok else 1
 
 
-def _store(folder: Path, execution: str) -> Path:
-    """In the folder of a master, or of a cluster that `dev` or `run` made."""
-    names = (Path("ex") / f"{execution}.db", Path("master") / "ex" / f"{execution}.db")
-    return next((folder / name for name in names if (folder / name).exists()), folder / names[0])
+def _master_folder(folder: Path, execution: str) -> Path:
+    """The folder itself, or the one in it of the master that `dev` or `run` made."""
+    made = folder / "master"
+    return made if (made / "ex" / f"{execution}.db").exists() else folder

@@ -16,6 +16,7 @@ from sliceworks.protocol.errors import Fault
 _COMMON: Final = {"_encoding": "json", "_dead_letter_action": "throw"}
 _ENCODINGS: Final = ("json", "raw")
 _MAX_APIS: Final = 100  # with the operations, their places must fit into the byte that tells who runs
+_MAX_NAME_CHARS: Final = 200
 
 _Document = dict[str, Any]
 
@@ -68,6 +69,8 @@ def _name_faults(path: str, name: object, *, seen: set[str], catalog: Catalog) -
     path = f"{path}._name"
     if not isinstance(name, str) or not name:
         yield Fault(path, "API requires an _name")
+    elif len(name) > _MAX_NAME_CHARS:
+        yield Fault(path, f"must have at most {_MAX_NAME_CHARS} characters, this has {len(name)}")
     elif name in seen:
         yield Fault(path, f"Duplicate API configurations for {name} found")
     elif name in DEAD_LETTER_ACTIONS:

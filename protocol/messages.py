@@ -17,6 +17,7 @@ from msgspec import Meta, Struct
 
 VERSION = 1
 MAX_REQUEST_BYTES = 1_000_000
+CONTROLLER_ENDS = "the controller ends"  # the reason in the close frame of a link that is over
 MAX_ERROR_CHARS = 64_000
 MAX_COLUMN = 200_000
 

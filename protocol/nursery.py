@@ -142,9 +142,12 @@ class _Server:
         with selectors.DefaultSelector() as selector:
             selector.register(self._control, selectors.EVENT_READ, self._fork)
             selector.register(self._wake_read, selectors.EVENT_READ, self._reap)
-            while True:
-                for key, _ in selector.select():
-                    key.data()
+            try:
+                while True:
+                    for key, _ in selector.select():
+                        key.data()
+            finally:
+                signal.set_wakeup_fd(-1)  # children may well end after its socket is closed
 
     def _fork(self) -> None:
         try:

@@ -29,6 +29,7 @@ from sliceworks.protocol.channel import Backoff, Channel, ChannelClosed, connect
 from sliceworks.protocol.codec import Decoder
 from sliceworks.protocol.errors import PeerError, ProtocolError
 from sliceworks.protocol.messages import (
+    CONTROLLER_ENDS,
     VERSION,
     AckResults,
     ControllerToDaemon,
@@ -122,7 +123,7 @@ class Link:
             try:
                 await self._connect(target, backoff)
             except* ProtocolError as errors:
-                self._complain(target, errors.exceptions[0])
+                self._note_end(target, _reason_of(errors))
             await asyncio.sleep(backoff.next_seconds())
 
     async def _connect(self, target: Target, backoff: Backoff) -> None:
@@ -174,14 +175,17 @@ class Link:
             self._outbox = None
             self._tell(PeerLost(Peer.CONTROLLER))
 
-    def _complain(self, target: Target, error: Exception) -> None:
-        """Once, until it works again."""
+    def _note_end(self, target: Target, reason: str) -> None:
+        """Complain once, until it works again; an end that the controller announced is no complaint."""
+        if reason == CONTROLLER_ENDS:
+            self._log.info("controller_ended", generation=target.generation)
+            return
         if self._complained:
             return
         self._complained = True
         where = f"{target.host}:{target.port}"
         self._log.warning(
-            "controller_unreachable", controller=where, generation=target.generation, reason=_reason_of(error)
+            "controller_unreachable", controller=where, generation=target.generation, reason=reason
         )
 
 

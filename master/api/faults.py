@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from aiohttp import web
@@ -13,6 +13,9 @@ from sliceworks.protocol.errors import HTTP_STATUS, InvalidError, SliceworksErro
 from sliceworks.protocol.ids import new_id
 
 log = structlog.get_logger(__name__)
+
+RETRY_SECONDS: Final = 2
+"""What a client is told to wait for that which is unavailable now."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -55,4 +58,7 @@ def _http(request: web.Request, error: web.HTTPException) -> web.Response:
 
 
 def _fault(status: int, message: str, **more: Any) -> web.Response:
-    return answer({"error": status, "message": message, **more}, status=status)
+    response = answer({"error": status, "message": message, **more}, status=status)
+    if status == web.HTTPServiceUnavailable.status_code:
+        response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return response

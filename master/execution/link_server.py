@@ -20,6 +20,7 @@ from sliceworks.protocol.channel import Channel, ChannelClosed, accept
 from sliceworks.protocol.codec import Decoder
 from sliceworks.protocol.errors import PeerError, VersionError
 from sliceworks.protocol.messages import (
+    CONTROLLER_ENDS,
     VERSION,
     ControllerToDaemon,
     DaemonToController,
@@ -50,6 +51,7 @@ class LinkServer:
         self._heartbeat_ms = heartbeat_ms
         self._tell = tell
         self._outboxes: dict[int, asyncio.Queue[ControllerToDaemon]] = {}
+        self._channels: dict[int, Channel[DaemonToController]] = {}
         self._connections = 0
 
     @asynccontextmanager
@@ -57,6 +59,7 @@ class LinkServer:
         """Listen on a bound socket until the block ends."""
         app = web.Application()
         app.router.add_get(LINK_PATH, self._link)
+        app.on_shutdown.append(self._close_all)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await runner.setup()
         try:
@@ -69,6 +72,11 @@ class LinkServer:
         """Queue a message; a connection that is gone takes none."""
         if outbox := self._outboxes.get(connection):
             outbox.put_nowait(message)
+
+    async def _close_all(self, _app: web.Application) -> None:
+        async with asyncio.TaskGroup() as group:
+            for connection, channel in self._channels.items():
+                group.create_task(channel.close(CONTROLLER_ENDS), name=f"link-{connection}-close")
 
     async def _link(self, request: web.Request) -> web.StreamResponse:
         async with accept(
@@ -106,6 +114,7 @@ class LinkServer:
     async def _converse(self, channel: Channel[DaemonToController], hello: LinkHello) -> None:
         self._connections += 1
         connection = self._connections
+        self._channels[connection] = channel
         outbox = self._outboxes[connection] = asyncio.Queue[ControllerToDaemon]()
         outbox.put_nowait(
             LinkWelcome(VERSION, self._generation, proof_of(self._secret, "controller", hello.nonce))
@@ -121,7 +130,7 @@ class LinkServer:
         except* PeerError as broken:
             log.warning("link_broken", node=hello.hostname, reason=str(broken.exceptions[0]))
         finally:
-            del self._outboxes[connection]
+            del self._outboxes[connection], self._channels[connection]
             self._tell(LinkClosed(connection))
 
     async def _receive_all(self, channel: Channel[DaemonToController], connection: int) -> None:

@@ -253,11 +253,11 @@ class ExecutionMachine:
     def _advance(self, now: Now) -> list[ev.Effect]:
         if not isinstance(self._phase, Going):
             return self._conclude(now)
-        if self._wishes.paused:
+        if self._wishes.paused or self._trouble:
             return []
         self._dispatcher.dispatch(self._leases.held, now)
         out: list[ev.Effect] = self._load_more()
-        if self._backlog_after is None and not self._trouble:
+        if self._backlog_after is None:
             waiting = len(self._queue) + self._queue.delayed
             wants = self._supply.wants(
                 windows=self._links.windows, queued=waiting, queued_bytes=self._queue.size

@@ -38,7 +38,7 @@ _DEFAULTS: Final = {
 }
 # A writer looks rows up by their keys; plans of a table's first minute, when it was small, must not last.
 _WRITER_SETTINGS: Final = """
-SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '10s';
+SET lock_timeout = '3s'; SET idle_in_transaction_session_timeout = '10s';
 SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;
 SET plan_cache_mode = force_generic_plan; SET jit = off;
 SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;

@@ -1,4 +1,4 @@
-"""Cut, stalled and half-closed connections between any two processes: all of it heals, and nothing is lost."""
+"""Cut, stalled and half-closed connections between any two processes: they heal, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ import pytest
 
 from sliceworks.master.store.history import read_outcome
 from sliceworks.master.store.verify import verify_execution
-from tests.acceptance.harness import Cluster, Daemon, free_port, is_alive, write_config
+from tests.acceptance.harness import Cluster, Daemon, free_port, is_alive
 from tests.acceptance.jobs import delay, exporter, generated, written_ids
 from tests.acceptance.proxy import Proxy, Way, proxy
 
 SLICES = 300
+MANY = 1_500  # so many that the job outlives what the test waits for
 SHORT: dict[str, Any] = {"node_state_interval": "200ms", "lease_timeout": "1s"}
 PATIENT: dict[str, Any] = {**SHORT, "node_disconnect_timeout": "1m"}
 IMPATIENT: dict[str, Any] = {**SHORT, "node_disconnect_timeout": "2s", "network_latency_buffer": "1s"}
@@ -48,16 +49,18 @@ class Network:
     output: Path
     to_master: Proxy  # of the daemons
     to_controller: Proxy
+    slices: int = 0
 
     def add_worker(self, name: str = "worker", **settings: Any) -> Daemon:
         """A node with two slots that reaches everything through the proxies."""
         return self.cluster.add_worker(name, workers=2, **{"port": self.to_master.port, **settings})
 
-    def submit(self) -> str:
-        """A job of two workers, two fifths done."""
-        job = generated(delay(20), exporter(self.output, file_per_slice=True), size=SLICES, workers=2)
+    def submit(self, *, slices: int = SLICES, done: int = SLICES // 3) -> str:
+        """A job of two workers, of which so many slices are done."""
+        self.slices = slices
+        job = generated(delay(20), exporter(self.output, file_per_slice=True), size=slices, workers=2)
         ex_id = self.cluster.submit(job)
-        self.cluster.wait_completed(ex_id, SLICES * 2 // 5)
+        self.cluster.wait_completed(ex_id, done)
         return ex_id
 
     def is_linked(self, name: str, ex_id: str) -> bool:
@@ -74,9 +77,9 @@ class Network:
         """Everything is there exactly once; how many results were stale."""
         assert self.cluster.wait_until_over(ex_id) == "completed"
         counts = self.cluster.counts(ex_id)
-        assert counts == {"pending": 0, "start": 0, "completed": SLICES, "error": 0}
+        assert counts == {"pending": 0, "start": 0, "completed": self.slices, "error": 0}
         assert verify_execution(self.cluster.store(ex_id)).differences == ()
-        assert written_ids(self.output) == Counter(range(SLICES))
+        assert written_ids(self.output) == Counter(range(self.slices))
         outcome = read_outcome(self.cluster.store(ex_id))
         assert outcome is not None
         return outcome.head.stale
@@ -133,7 +136,7 @@ def test_a_link_that_blinks(network: Network, blink: str) -> None:
 @pytest.mark.parametrize("settings", [IMPATIENT])
 def test_the_share_of_a_node_that_reaches_the_master_only_is_placed_elsewhere(network: Network) -> None:
     cut_off = network.add_worker("cut-off", **IMPATIENT)
-    ex_id = network.submit()
+    ex_id = network.submit(slices=MANY, done=50)
     network.add_worker("other", **IMPATIENT)
     network.to_controller.concern(cut_off.pid)
     network.to_controller.cut()
@@ -164,7 +167,7 @@ def test_work_goes_on_without_the_master(network: Network, outage: str) -> None:
 @pytest.mark.parametrize("settings", [IMPATIENT])
 def test_the_share_of_a_silent_node_is_placed_elsewhere_and_the_surplus_drains(network: Network) -> None:
     silent = network.add_worker("silent", **IMPATIENT)
-    ex_id = network.submit()
+    ex_id = network.submit(slices=MANY, done=50)
     network.add_worker("other", **IMPATIENT)
     network.to_master.concern(silent.pid)
     network.to_master.swallow()
@@ -180,8 +183,49 @@ def test_the_share_of_a_silent_node_is_placed_elsewhere_and_the_surplus_drains(n
 
 
 @pytest.fixture
-def between(network: Network) -> Iterator[Proxy]:
-    """A proxy between the controllers of today and the master, which has moved to another port."""
+def between(network: Network) -> Iterator[tuple[Proxy, str]]:
+    """A proxy between the controller of an execution and the master, which has moved to another port."""
     network.add_worker(**PATIENT)
-    network.submitted = network.submit()  # type: ignore[attr-defined]
-    yield network.to_master
+    ex_id = network.submit(slices=MANY, done=50)
+    cluster = network.cluster
+    before = cluster.port
+    cluster.kill("master")
+    cluster.port = network.to_master.target = free_port()
+    config = cluster.daemons["master"].config
+    config.write_text(config.read_text().replace(f"port = {before}\n", f"port = {cluster.port}\n"))
+    with proxy(cluster.port, port=before) as line:
+        cluster.start("master")
+        cluster.wait_for_node("worker")
+        cluster.wait_status(ex_id, "running")
+        yield line, ex_id
+        line.heal()
+
+
+def test_a_controller_that_loses_the_master_for_a_moment_stays(
+    network: Network, between: tuple[Proxy, str]
+) -> None:
+    line, ex_id = between
+    (controller,) = network.cluster.pids("execution_controller", ex_id)
+    line.cut()
+    network.cluster.eventually(lambda: not is_attached(network.cluster, ex_id), "the controller is missed")
+    line.heal()
+    network.cluster.eventually(lambda: is_attached(network.cluster, ex_id), "the controller is back")
+    assert network.cluster.pids("execution_controller", ex_id) == [controller]
+    network.check(ex_id)
+
+
+def test_a_controller_that_stays_cut_off_from_the_master_is_replaced(
+    network: Network, between: tuple[Proxy, str]
+) -> None:
+    line, ex_id = between
+    (controller,) = network.cluster.pids("execution_controller", ex_id)
+    line.swallow()
+    cluster = network.cluster
+    cluster.eventually(lambda: not is_alive(controller), "the controller is ended")
+    cluster.eventually(lambda: is_attached(cluster, ex_id), "another one has taken over")
+    network.check(ex_id)
+
+
+def is_attached(cluster: Cluster, ex_id: str) -> bool:
+    """Whether the execution has a controller that the master talks with."""
+    return ex_id in [entry["ex_id"] for entry in cluster.get("/cluster/controllers")]

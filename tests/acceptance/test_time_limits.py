@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +40,6 @@ def test_at_most_once_a_hung_slice_is_not_begun_again(cluster: Cluster) -> None:
     assert cluster.wait_until_over(ex_id) == "failed"
     (record,) = cluster.get(f"/ex/{ex_id}/errors")
     assert (record["reason"], len(record["attempts"])) == ("timeout", 1)
-
-
-def test_an_operation_that_is_told_in_time_needs_no_kill(cluster: Cluster) -> None:
-    job = generated(delay(600_000), size=1, workers=1, max_retries=0, slice_soft_timeout="300ms")
-    ex_id = cluster.submit({**job, "slice_timeout": "100s"})
-    time.sleep(1)
-    cluster.post(f"/ex/{ex_id}/_stop", force="true")
-    assert cluster.status(ex_id) in {"stopped", "failed"}
 
 
 def test_an_execution_ends_at_its_deadline_over_restarts(tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ def test_defaults_are_filled_in() -> None:
         ({"_name": "stor"}, "_name", "Unable to find module for operation: stor; did you mean store?"),
         ({"_name": "noop"}, "_name", "Unable to find module for operation: noop"),
         ({"_name": "none"}, "_name", "it is a _dead_letter_action"),
+        ({"_name": f"store:{'x' * 200}"}, "_name", "must have at most 200 characters, this has 206"),
         ({"_name": 5}, "_name", "API requires an _name"),
         ({"_name": "store:a", "size": "x"}, "size", "API store:a, option size: must be a valid integer"),
         ({"_name": "store", "big": 1}, "big", "API store, option big: there is no such option"),

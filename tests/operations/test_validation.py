@@ -238,11 +238,9 @@ def test_options_of_authors(register: Any) -> None:
     assert "broken check" in faults_in(READER, {"_op": "own", "depth": 3}, workers=1)["operations.1"]
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=10,
-)
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+FLAT = LEAVES | st.lists(LEAVES, max_size=3) | st.dictionaries(st.text(), LEAVES, max_size=3)
+JSON = FLAT | st.lists(FLAT, max_size=3) | st.dictionaries(st.text(), FLAT, max_size=3)
 NAMES = st.sampled_from(
     ["name", "workers", "operations", "apis", "lifecycle", "labels", "assets", "log_level"]
 )

@@ -90,16 +90,42 @@ class Image:
 class Host:
     """One of them, running; made by `running_host`."""
 
-    def __init__(self, name: str, address: str, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, name: str, address: str, boot: Callable[[], subprocess.Popen[bytes]]) -> None:
         self.name = name
         self.address = address
-        self._process = process
+        self._boot = boot
+        self._process = boot()
 
     @property
     def init(self) -> int:
         """Its process 1, as this machine sees it; 0 before it is there."""
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
-        return int((children.read_text().split() or ["0"])[0])
+        try:
+            children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()
+        except OSError:
+            return 0
+        return int((children.split() or ["0"])[0])
+
+    def wait_booted(self) -> None:
+        """HostError if it does not boot."""
+        wait_until(lambda: self.init > 0, "the host has a process 1")
+        wait_until(lambda: _is_up(self), "the host has booted")
+        self.run("systemctl", "daemon-reexec")
+
+    def lose_power(self) -> None:
+        """All its processes are gone at once; then it boots again."""
+        os.kill(self.init, signal.SIGKILL)
+        self._process.wait(PATIENCE_SECONDS)
+        self._process = self._boot()
+        self.wait_booted()
+
+    def power_off(self) -> None:
+        """In order, if it can."""
+        self._process.terminate()
+        try:
+            self._process.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def try_run(self, *command: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command on the host."""
@@ -163,14 +189,14 @@ def running_host(image: Image, folder: Path, *, namespace: str, name: str, addre
             f"--network-namespace-path=/run/netns/{namespace} --boot"
         )
         console = stack.enter_context((folder / "console.log").open("wb"))
-        process = subprocess.Popen(
-            ["sh", "-c", f"{join} exec {nspawn}"], stdin=subprocess.DEVNULL, stdout=console, stderr=console
-        )
-        stack.callback(_power_off, process)
-        host = Host(name, address, process)
-        wait_until(lambda: host.init > 0, "the host has a process 1")
-        wait_until(lambda: _is_up(host), "the host has booted")
-        host.run("systemctl", "daemon-reexec")
+        command = ["sh", "-c", f"{join} exec {nspawn}"]
+
+        def boot() -> subprocess.Popen[bytes]:
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=console, stderr=console)
+
+        host = Host(name, address, boot)
+        stack.callback(host.power_off)
+        host.wait_booted()
         yield host
 
 
@@ -203,15 +229,6 @@ def build_wheel(into: Path) -> None:
 
 def _is_up(host: Host) -> bool:
     return host.try_run("systemctl", "is-system-running").stdout.strip() in {"running", "degraded"}
-
-
-def _power_off(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(PATIENCE_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
 
 
 @contextlib.contextmanager
