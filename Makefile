@@ -15,10 +15,10 @@ $(shell rm -f .venv/.runtime)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check docs bench faults clean
+.PHONY: help demo test lint check docs bench faults test-systemd clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
 
 demo: .venv/.runtime ## run the main job: find every function of the Python standard library
 	@$(PY) -m tools.demo
@@ -48,6 +48,9 @@ bench: .venv/.dev ## measure: slices a second, memory, time to the first slice (
 
 faults: .venv/.dev ## kill each kind of process in mid-run, and say what became of the slices
 	@$(PY) -m benchmarks.faults
+
+test-systemd: .venv/.dev ## try the units under a real systemd, on three hosts inside this machine (as root)
+	@$(PY) -m tests.systemd.trial $(ARGS) || [ $$? -eq 77 ]
 
 clean: ## remove what make made
 	rm -rf .venv dist demo-output bench-output .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

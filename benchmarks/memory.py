@@ -26,12 +26,22 @@ def usages(cluster: Cluster, ex_id: str) -> list[Usage]:
 
 
 def pss_bytes(pid: int) -> int:
-    """Memory of one process; 0 if it is gone."""
+    """Memory of one process, pages that it shares in parts; 0 if it is gone."""
+    return _rolled_up(pid).get("Pss", 0)
+
+
+def private_bytes(pid: int) -> int:
+    """Memory that this process alone has: what one more of its kind adds; 0 if it is gone."""
+    sizes = _rolled_up(pid)
+    return sizes.get("Private_Clean", 0) + sizes.get("Private_Dirty", 0)
+
+
+def _rolled_up(pid: int) -> dict[str, int]:
     try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
     except OSError:
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
+        return {}
+    return {line.partition(":")[0]: int(line.split()[1]) * 1024 for line in lines}
 
 
 def _roles(cluster: Cluster, ex_id: str) -> dict[int, str]:

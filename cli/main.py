@@ -108,6 +108,8 @@ def exit_code_of(arguments: list[str]) -> int:
 
 
 def error_text(error: SliceworksError) -> str:
-    """The message, and below it each fault of an InvalidError."""
-    faults = error.faults if isinstance(error, InvalidError) else ()
-    return "\n".join([f"Error: {error}", *(f"  {fault}" for fault in faults)])
+    """The message; where it has faults, its head and each of them on a line of its own."""
+    if not isinstance(error, InvalidError) or not error.faults:
+        return f"Error: {error}"
+    head = str(error).partition(" - ")[0]
+    return "\n".join([f"Error: {head}", *(f"  {fault}" for fault in error.faults)])

@@ -37,7 +37,7 @@ from sliceworks.master.reactor import ClusterReactor, Ports, Replies, RunningPro
 from sliceworks.master.sessions import Sessions
 from sliceworks.master.slices import SliceHistory
 from sliceworks.master.store.contract import ClusterStore
-from sliceworks.master.store.engine import state_store
+from sliceworks.master.store.engine import SQLITE, state_store
 from sliceworks.master.validation import JobValidator
 from sliceworks.protocol.actor import MailboxClosed, Ref
 from sliceworks.protocol.clock import SystemClock
@@ -51,6 +51,7 @@ log = structlog.get_logger(__name__)
 
 MAILBOX: Final = 100_000
 CHILDREN: Final = "sliceworks.master.children"
+CHILDREN_POSTGRES: Final = "sliceworks.master.children_postgres"
 END_SECONDS: Final = 10.0
 """How long controllers may take to save when the master ends; after that they are killed, and resume."""
 
@@ -68,7 +69,7 @@ async def _live(settings: Settings, context: DaemonContext) -> None:
     with lock_data_dir(settings.data_dir), listen(settings) as listener:
         async with (
             state_store(settings).open_cluster() as store,
-            ForkServer.start(CHILDREN) as forks,
+            ForkServer.start(CHILDREN if settings.state.url == SQLITE else CHILDREN_POSTGRES) as forks,
         ):
             url = url_of(settings, listener)
             processes = partial(ControllerProcesses, forks, ControllerSetup(settings, url))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from sliceworks.operations.chain_parts import DEAD_LETTER_ACTIONS
@@ -37,6 +37,8 @@ def filled_apis(job: _Document, *, catalog: Catalog, faults: list[Fault]) -> lis
         faults += found
         if not found:
             seen.add(entry["_name"])
+            before = [other.get("_name") for other in entries[:place] if isinstance(other, dict)]
+            faults += _common_faults(path, entry, before=before, catalog=catalog)
             filled.append(_filled(path, entry, job=job, catalog=catalog, faults=faults))
     return filled
 
@@ -46,18 +48,19 @@ def use_faults(path: str, entry: _Document, *, job: Mapping[str, Any], catalog: 
     name, api_name = entry["_op"], entry.get("_api_name")
     if api_name is not None and api_name not in _names(job):
         yield Fault(f"{path}._api_name", f"Could not find the associated api for {api_name}")
-    yield from dead_letter_faults(path, f"operation {name}", entry, job=job, catalog=catalog)
+    yield from _dead_letter_faults(path, f"operation {name}", entry, known=_names(job), catalog=catalog)
 
 
-def dead_letter_faults(
-    path: str, label: str, entry: _Document, *, job: Mapping[str, Any], catalog: Catalog
+def _dead_letter_faults(
+    path: str, label: str, entry: _Document, *, known: Collection[Any], catalog: Catalog
 ) -> Iterator[Fault]:
-    """Faults in the `_dead_letter_action` of an operation or API."""
+    """Faults in a `_dead_letter_action`; `known` are the APIs that may take its records."""
     action = entry.get("_dead_letter_action", "throw")
     if not isinstance(action, str) or not action or action in DEAD_LETTER_ACTIONS:
         return  # what is no text is told by the check of common fields
-    if action not in _names(job):
-        reason = f"must be throw, log, none, or the name of one of the job's apis, got {action!r}"
+    if action not in known:
+        apis = "one of the job's apis" if label.startswith("operation") else "an API listed before it"
+        reason = f"must be throw, log, none, or the name of {apis}, got {action!r}"
     elif _is_observer(action, catalog):
         reason = f"{action} is an observer: it takes no records"
     else:
@@ -83,21 +86,28 @@ def _name_faults(path: str, name: object, *, seen: set[str], catalog: Catalog) -
             seen.add(name)
 
 
+def _common_faults(
+    path: str, entry: _Document, *, before: Collection[Any], catalog: Catalog
+) -> Iterator[Fault]:
+    label = f"API {entry['_name']}"
+    common = _COMMON | entry
+    if common["_encoding"] not in _ENCODINGS:
+        reason = f"must be json or raw, got {common['_encoding']!r}"
+        yield option_fault(label=label, path=path, option="_encoding", reason=reason)
+    action = common["_dead_letter_action"]
+    if not isinstance(action, str) or not action:
+        reason = "must be throw, log, none, or the name of an API listed before it"
+        yield option_fault(label=label, path=path, option="_dead_letter_action", reason=reason)
+    yield from _dead_letter_faults(path, label, entry, known=before, catalog=catalog)
+
+
 def _filled(
     path: str, entry: _Document, *, job: _Document, catalog: Catalog, faults: list[Fault]
 ) -> _Document:
     name: str = entry["_name"]
-    label = f"API {name}"
     common = _COMMON | {key: entry[key] for key in _COMMON if key in entry}
-    if common["_encoding"] not in _ENCODINGS:
-        reason = f"must be json or raw, got {common['_encoding']!r}"
-        faults.append(option_fault(label=label, path=path, option="_encoding", reason=reason))
-    if not isinstance(common["_dead_letter_action"], str) or not common["_dead_letter_action"]:
-        reason = "must be throw, log, none, or the name of one of the job's apis"
-        faults.append(option_fault(label=label, path=path, option="_dead_letter_action", reason=reason))
-    faults += dead_letter_faults(path, label, entry, job=job, catalog=catalog)
     given = {key: value for key, value in entry.items() if key not in _COMMON and key != "_name"}
-    owner = Owner(label, path, catalog.resolve_api(name).options)
+    owner = Owner(f"API {name}", path, catalog.resolve_api(name).options)
     return {"_name": name, **common, **filled_options(owner, given, job=job, faults=faults)}
 
 

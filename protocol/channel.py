@@ -34,7 +34,7 @@ MAX_REASON_BYTES: Final = 120  # a close frame holds 123
 CONNECT_SECONDS: Final = 10
 CLOSE_SECONDS: Final = 2
 FIRST_WAIT_SECONDS: Final = 0.1
-LONGEST_WAIT_SECONDS: Final = 5.0
+LONGEST_WAIT_SECONDS: Final = 2.0
 
 _Socket: TypeAlias = aiohttp.ClientWebSocketResponse | web.WebSocketResponse
 _ENDS: Final = {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED}

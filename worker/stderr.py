@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 TAIL_LINES: Final = 50
 TAIL_BYTES: Final = 8_192
-_READ_BYTES: Final = 65_536
-_LAST_READS: Final = 16  # a pipe holds 1 MB at most, unless somebody goes on writing
+_READ_BYTES: Final = 16_384  # a flood of lines must leave time for slices
+_LAST_READS: Final = 64  # a pipe holds 1 MB at most, unless somebody goes on writing
 _STDERR: Final = 2
 
 log = structlog.get_logger(__name__)

@@ -22,13 +22,14 @@ async def list_executions(api: Api, request: web.Request) -> web.Response:
     if deleted_only(request):
         return answer([])
     executions = await api.store.executions(page, statuses=_statuses_of(request))
-    return answer([execution_json(stored, api.settings.hostname) for stored in executions])
+    hostname, trouble = api.settings.hostname, api.store.trouble
+    return answer([execution_json(stored, hostname, trouble=trouble) for stored in executions])
 
 
 async def get_execution(api: Api, request: web.Request) -> web.Response:
     """One execution."""
     stored = await api.store.execution(request.match_info["ex_id"])
-    return answer(execution_json(stored, api.settings.hostname))
+    return answer(execution_json(stored, api.settings.hostname, trouble=api.store.trouble))
 
 
 async def get_controller(api: Api, request: web.Request) -> web.Response:

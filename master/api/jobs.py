@@ -44,7 +44,7 @@ async def get_job(api: Api, request: web.Request) -> web.Response:
 async def get_latest_execution(api: Api, request: web.Request) -> web.Response:
     """The latest execution of a job."""
     stored = await latest_execution(api, request)
-    return answer(execution_json(stored, api.settings.hostname))
+    return answer(execution_json(stored, api.settings.hostname, trouble=api.store.trouble))
 
 
 async def start_job(api: Api, request: web.Request) -> web.Response:
@@ -67,7 +67,7 @@ async def _with_executions(api: Api, request: web.Request, jobs: Sequence[JobRec
         return [job_json(job) for job in jobs]
     latest = await api.store.latest_executions([job.job_id for job in jobs])
     executions = {
-        job_id: fields_of(execution_json(stored, api.settings.hostname), fields)
+        job_id: fields_of(execution_json(stored, api.settings.hostname, trouble=api.store.trouble), fields)
         for job_id, stored in latest.items()
     }
     return [{**job_json(job), "ex": executions.get(job.job_id, {})} for job in jobs]

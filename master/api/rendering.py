@@ -56,9 +56,14 @@ def job_json(job: JobRecord) -> Json:
     }
 
 
-def execution_json(stored: StoredExecution, hostname: str) -> Json:
-    """An execution: its document, and what became of it."""
+def execution_json(stored: StoredExecution, hostname: str, *, trouble: str = "") -> Json:
+    """An execution: its document, and what became of it.
+
+    While the store is in `trouble`, what it has of a living execution is not the newest, and the trouble is
+    what that waits for.
+    """
     row = stored.row
+    waits_for_store = trouble and row.status not in TERMINAL_STATUSES
     document: Json = orjson.loads(stored.document)
     where = {"slicer_hostname": hostname, "slicer_port": row.port} if row.port else {}
     return {
@@ -67,7 +72,7 @@ def execution_json(stored: StoredExecution, hostname: str) -> Json:
         "_created": iso_from_ms(row.created_ms),
         "_updated": iso_from_ms(row.updated_ms),
         "_status": row.status,
-        "_status_reason": row.reason,
+        "_status_reason": f"the state store cannot be written: {trouble}" if waits_for_store else row.reason,
         "_has_errors": row.has_errors,
         "_failureReason": row.failure,
         "_slicer_stats": statistics_json(row.statistics) if _has_statistics(row) else {},

@@ -153,8 +153,10 @@ def _answer_waiters(core: Core, execution: Execution) -> None:
     status = execution.durable.status if execution.durable else execution.row.status
     left: list[Waiter] = []
     for waiter in execution.waiters:
-        if status in TERMINAL_STATUSES or core.now.monotonic_ms >= waiter.deadline_ms:
+        if status in TERMINAL_STATUSES:
             core.emit(ef.Answer(waiter.request, ef.StatusIs(status)))
+        elif core.now.monotonic_ms >= waiter.deadline_ms:  # the wish to stop may not be durable yet
+            core.after_save(ef.Answer(waiter.request, ef.StatusIs(execution.row.status)), execution)
         else:
             left.append(waiter)
     execution.waiters = left

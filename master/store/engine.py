@@ -12,7 +12,7 @@ from sliceworks.master.store.cluster import SqliteClusterStore
 from sliceworks.master.store.contract import BatchStore, ClusterStore
 from sliceworks.master.store.execution import ExecutionStore, store_path
 from sliceworks.master.store.reading import StorePlace
-from sliceworks.master.store.sqlite import Durability
+from sliceworks.master.store.sqlite import Durability, unavailable_raised
 from sliceworks.protocol.ids import ExId
 from sliceworks.protocol.settings import Settings
 
@@ -44,7 +44,10 @@ class StateStore:
         """The store of an execution, for this generation of its controller alone; FencedError."""
         if self.url == SQLITE:
             path = store_path(self.data_dir, ex_id)
-            return ExecutionStore.open(path, ex_id=ex_id, generation=generation, durability=self.durability)
+            with unavailable_raised():
+                return ExecutionStore.open(
+                    path, ex_id=ex_id, generation=generation, durability=self.durability
+                )
         from sliceworks.master.store.postgres_execution import PostgresExecutionStore  # noqa: PLC0415
 
         return PostgresExecutionStore.open(

@@ -105,10 +105,10 @@ def _records(
         ex_id = ex_id_at(place)
         nodes = {row["node"]: row["node_id"] for row in reader.rows("nodes")}
         found = reader.rows(query, descending=descending, **parameters)
-        return [_record(reader, row, ex_id, nodes) for row in found]
+        return [_record(reader, row, ex_id=ex_id, nodes=nodes) for row in found]
 
 
-def _record(reader: Reader, row: Columns, ex_id: ExId, nodes: dict[int, str]) -> dict[str, Any]:
+def _record(reader: Reader, row: Columns, *, ex_id: ExId, nodes: dict[int, str]) -> dict[str, Any]:
     attempts = _attempts(reader, row, nodes)
     record: dict[str, Any] = {
         "slice_id": row["slice_id"] or slice_id_of(ex_id, Seq(row["seq"])),
@@ -138,13 +138,12 @@ def _attempts(reader: Reader, row: Columns, nodes: dict[int, str]) -> list[dict[
     if not row["epoch"]:
         return []
     later = reader.rows("attempts", seq=row["seq"]) if row["epoch"] > 1 else []
-    first = _attempt(
-        row, 1, nodes, row["ended_ms"] or (row["updated_ms"] if row["kind"] is not None else None)
-    )
-    return [first, *(_attempt(a, a["epoch"], nodes, a["ended_ms"]) for a in later)]
+    ended_ms = row["ended_ms"] or (row["updated_ms"] if row["kind"] is not None else None)
+    first = _attempt(row, 1, nodes=nodes, ended_ms=ended_ms)
+    return [first, *(_attempt(a, a["epoch"], nodes=nodes, ended_ms=a["ended_ms"]) for a in later)]
 
 
-def _attempt(row: Columns, epoch: int, nodes: dict[int, str], ended_ms: int | None) -> dict[str, Any]:
+def _attempt(row: Columns, epoch: int, *, nodes: dict[int, str], ended_ms: int | None) -> dict[str, Any]:
     attempt = {
         "epoch": epoch,
         "start": iso_from_ms(row["started_ms"]) if row["started_ms"] else None,

@@ -62,13 +62,12 @@ def connect_reader(url: str) -> Connection:
 
 
 def connect_writer(url: str, durability: Durability) -> Connection:
-    """A connection for writing, migrated to the newest schema; StoreError if a newer version wrote it."""
+    """A connection for writing; whoever opens a store has to `migrate` it."""
     connection = _connect(url)
     try:
         connection.execute(_WRITER_SETTINGS)
         connection.execute(f"SET synchronous_commit = {_SYNCHRONOUS[durability]}".encode())
         _check_server(connection, durability)
-        migrate(connection)
     except BaseException:
         connection.close()
         raise
@@ -76,7 +75,7 @@ def connect_writer(url: str, durability: Durability) -> Connection:
 
 
 def migrate(connection: Connection) -> None:
-    """Take the steps that the database does not have; one process at a time."""
+    """Take the steps that the database does not have; StoreError if a newer version wrote it."""
     if schema_of(connection) == newest_schema():
         return
     with connection.transaction():
@@ -117,7 +116,9 @@ def unavailable_raised() -> Iterator[None]:
     try:
         yield
     except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError) as error:
-        raise StoreUnavailableError(" ".join(str(error).split()) or type(error).__name__) from error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        message = f"PostgreSQL: {reason}"
+        raise StoreUnavailableError(message) from error
 
 
 class Session:

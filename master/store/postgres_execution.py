@@ -11,8 +11,10 @@ from dataclasses import fields
 from functools import partial
 from typing import Any, Final
 
+from psycopg import errors
+
 from sliceworks.master.store.batch import Batch, Group, Head, NodeRow, Row, SliceRow, SlicerRow, Snapshot
-from sliceworks.master.store.postgres import Connection, Session, clean, connect_writer
+from sliceworks.master.store.postgres import Connection, Session, clean, connect_writer, migrate
 from sliceworks.master.store.postgres_arrays import columns_of, register_arrays
 from sliceworks.master.store.sql_files import load_queries
 from sliceworks.master.store.sqlite import Durability
@@ -79,23 +81,29 @@ class PostgresExecutionStore:
 
     def apply(self, batch: Batch) -> None:
         """See the contract."""
-        with self._session.connection() as connection, connection.transaction():
-            if self._write_head(connection, batch):
-                self._write_rows(connection, batch)
+        try:
+            self._write(batch)
+        except errors.DivisionByZero:
+            self._check_repeated(batch)
 
     def close(self) -> None:
         """See the contract."""
         self._session.close()
 
-    def _write_head(self, connection: Connection, batch: Batch) -> bool:
-        values = {name: clean(value) for name, value in batch.head.items()}
-        values |= {"ex": self._ex, "batch": batch.number, "generation": self._generation}
-        if connection.execute(_SQL["head"], values, prepare=True).rowcount:
-            return True
-        found = self._rows(connection, "read_generation")[0]
-        if found["generation"] == self._generation and found["batch"] == batch.number:
-            return False
-        raise FencedError(_fenced(self._generation))
+    def _write(self, batch: Batch) -> None:
+        """All statements are sent at once; the first fails, and with it all others, unless it is our turn."""
+        head = {name: clean(value) for name, value in batch.head.items()}
+        turn = {"ex": self._ex, "batch": batch.number, "generation": self._generation}
+        with self._session.connection() as connection, connection.pipeline(), connection.transaction():
+            connection.execute(_SQL["head"], head | turn, prepare=True)
+            self._write_rows(connection, batch)
+
+    def _check_repeated(self, batch: Batch) -> None:
+        """It was not our turn: this very batch was written before, or there is a newer generation."""
+        with self._session.connection() as connection:
+            found = self._rows(connection, "read_generation")[0]
+        if (found["generation"], found["batch"]) != (self._generation, batch.number):
+            raise FencedError(_fenced(self._generation))
 
     def _write_rows(self, connection: Connection, batch: Batch) -> None:
         self._each(connection, "put_nodes", batch.nodes)
@@ -121,6 +129,11 @@ class PostgresExecutionStore:
 
 def _connect(url: str, durability: Durability) -> Connection:
     connection = connect_writer(url, durability)
+    try:
+        migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
     register_arrays(connection)
     return connection
 

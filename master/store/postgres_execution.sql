@@ -12,13 +12,16 @@ UPDATE execution_heads SET generation = %(generation)s WHERE ex_id = %(ex_id)s A
 SELECT generation, batch FROM execution_heads WHERE ex = %(ex)s;
 
 -- name: head
+WITH own AS (
 UPDATE execution_heads SET
   batch = %(batch)s, pending = %(pending)s, start = %(start)s, completed = %(completed)s, error = %(error)s,
   floor_seq = %(floor_seq)s, stale = %(stale)s, workers_joined = %(workers_joined)s,
   workers_reconnected = %(workers_reconnected)s, workers_disconnected = %(workers_disconnected)s,
   started_ms = %(started_ms)s, queuing_complete_ms = %(queuing_complete_ms)s, failure = %(failure)s,
   outcome = %(outcome)s, outcome_failure = %(outcome_failure)s, ended_ms = %(ended_ms)s
-WHERE ex = %(ex)s AND generation = %(generation)s AND batch = %(batch)s - 1;
+WHERE ex = %(ex)s AND generation = %(generation)s AND batch = %(batch)s - 1
+RETURNING ex
+) SELECT 1 / count(*) FROM own;
 
 -- name: insert_slices
 INSERT INTO slices (ex, seq, slicer_id, slicer_order, request, state, epoch, created_ms, updated_ms, node, started_ms)

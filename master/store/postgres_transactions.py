@@ -16,7 +16,7 @@ import psycopg
 from psycopg import errors
 
 from sliceworks.master.store.group_writer import Outcome
-from sliceworks.master.store.postgres import LOCK_CLASS, Connection, Session, connect_writer
+from sliceworks.master.store.postgres import LOCK_CLASS, Connection, Session, connect_writer, migrate
 from sliceworks.master.store.sql_files import load_queries
 from sliceworks.master.store.sqlite import Durability
 from sliceworks.protocol.errors import ConfigError, ConflictError, FencedError, SliceworksError, StoreError
@@ -104,6 +104,7 @@ class PostgresTransactions(Generic[W]):
         connection = self._open_connection()
         try:
             self._lock(connection)
+            migrate(connection)
         except BaseException:
             connection.close()
             raise

@@ -48,9 +48,7 @@ def verify_execution(place: StorePlace) -> VerifyReport:
 def _nothing_at(place: StorePlace) -> str:
     if isinstance(place, Path):
         return f"there is no store {place}: is the execution id right, and --data-dir the master's?"
-    return (
-        f"the database has no execution {ex_id_at(place)}: is the id right, and --state-url the master's?"
-    )
+    return f"the database has no execution {ex_id_at(place)}: is the id right, and --state-url the master's?"
 
 
 def _counters(head: Columns, counts: SliceCounts) -> Iterator[str]:

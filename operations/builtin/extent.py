@@ -13,18 +13,19 @@ from __future__ import annotations
 
 import errno
 import os
+import struct
 import zlib
 from typing import Final
 
-_NAME: Final = b"user.sliceworks.last_slice"
-_NOTE: Final = b"%d %d %d"
+_NAME: Final = b"user.sliceworks"
+_NOTE: Final = struct.Struct("<QQI")  # begin, end, checksum; with the name it fits into the inode itself
 _CHUNK_BYTES: Final = 1024 * 1024
 _UNSUPPORTED: Final = frozenset({errno.ENOTSUP, errno.EPERM, errno.ENOSYS})
 
 
 def note(descriptor: int, start: int, data: bytes) -> None:
     """Say that `data` is about to be written at `start`; OSError if that cannot be noted."""
-    os.setxattr(descriptor, _NAME, _NOTE % (start, start + len(data), zlib.crc32(data)))
+    os.setxattr(descriptor, _NAME, _NOTE.pack(start, start + len(data), zlib.crc32(data)))
 
 
 def can_note(descriptor: int) -> bool:
@@ -49,12 +50,16 @@ def remove_note(descriptor: int) -> None:
 def whole_length(descriptor: int) -> int | None:
     """How far the file is whole, as its note says; None if it has none."""
     try:
-        start, end, checksum = (int(part) for part in os.getxattr(descriptor, _NAME).split())
+        found = os.getxattr(descriptor, _NAME)
     except OSError as error:
         if error.errno in _UNSUPPORTED | {errno.ENODATA}:
             return None
         raise
-    return end if _checksum(descriptor, start, end) == checksum else start
+    if len(found) != _NOTE.size:
+        return None  # somebody else's
+    start, end, checksum = _NOTE.unpack(found)
+    whole: int = end if _checksum(descriptor, start, end) == checksum else start
+    return whole
 
 
 def _checksum(descriptor: int, start: int, end: int) -> int | None:

@@ -15,6 +15,7 @@ from sliceworks.operations.builtin.file_metadata import FileMetadata, TextPart
 from sliceworks.operations.builtin.file_pieces import Piece, cut, pack
 from sliceworks.operations.builtin.file_scan import find_files, what_is_wrong_with
 from sliceworks.operations.builtin.formats import DELIMITERS, Format
+from sliceworks.operations.builtin.memory import keep_freed_memory
 from sliceworks.operations.options import StrictOptions
 from sliceworks.operations.reader import Fetcher, Recovery, Slicer
 from sliceworks.operations.record import RecordBatch, Records
@@ -110,6 +111,10 @@ class FileReaderFetcher(Fetcher):
         super().__init__(setup)
         options = self.op_config
         self._delimiter = options.field_delimiter or DELIMITERS.get(options.format, ",")
+
+    def initialize(self) -> None:
+        """Tell the allocator what is to come."""
+        keep_freed_memory()
 
     def fetch(self, request: dict[str, list[Piece]]) -> Records:
         """The records of all pieces, in order."""

@@ -74,7 +74,12 @@ class Proxy:
 
     def stall(self, *ways: Way) -> None:
         """Carry nothing this way (both ways by default), and lose nothing: it comes when healed."""
-        self._call(lambda: [self._open[way].clear() for way in ways or BOTH])
+
+        def do() -> None:
+            for way in ways or BOTH:
+                self._open[way].clear()
+
+        self._call(do)
 
     def swallow(self, *ways: Way) -> None:
         """What comes this way vanishes, as on a cut line; new connections are taken and never answered."""
@@ -90,7 +95,13 @@ class Proxy:
 
     def half_close(self, way: Way) -> None:
         """End this way of every connection that there is now, and go on with the other."""
-        self._call(lambda: [one.half_close(way) for one in self._connections if one.concerned])
+
+        def do() -> None:
+            for connection in self._connections:
+                if connection.concerned:
+                    connection.half_close(way)
+
+        self._call(do)
 
     def heal(self) -> None:
         """Carry everything again; connections that lost bytes are reset, as their streams are broken."""

@@ -18,7 +18,7 @@ from tests.acceptance.jobs import delay, exporter, generated, written_ids
 from tests.acceptance.proxy import Proxy, Way, proxy
 
 SLICES = 300
-MANY = 1_500  # so many that the job outlives what the test waits for
+MANY = 1_200  # so many that the job outlives what the test waits for
 SHORT: dict[str, Any] = {"node_state_interval": "200ms", "lease_timeout": "1s"}
 PATIENT: dict[str, Any] = {**SHORT, "node_disconnect_timeout": "1m"}
 IMPATIENT: dict[str, Any] = {**SHORT, "node_disconnect_timeout": "2s", "network_latency_buffer": "1s"}

@@ -70,7 +70,7 @@ def test_defaults_are_filled_in() -> None:
         ({"_name": "store", "big": 1}, "big", "API store, option big: there is no such option"),
         ({"_name": "store", "_encoding": "xml"}, "_encoding", "must be json or raw, got 'xml'"),
         ({"_name": "store", "_dead_letter_action": 5}, "_dead_letter_action", "must be throw, log, none"),
-        ({"_name": "store", "_dead_letter_action": "x"}, "_dead_letter_action", "one of the job's apis"),
+        ({"_name": "store", "_dead_letter_action": "x"}, "_dead_letter_action", "listed before it"),
     ],
 )
 def test_faults_of_an_api(api: dict[str, Any], path: str, text: str) -> None:
@@ -97,3 +97,10 @@ def test_observers_take_no_dead_letters() -> None:
 def test_there_is_a_limit() -> None:
     apis = [{"_name": f"store:{number}"} for number in range(101)]
     assert "at most 100 APIs" in faults_in(*apis)["apis"]
+
+
+def test_dead_letters_of_an_api_go_to_one_before_it() -> None:
+    first, second = {"_name": "store:a"}, {"_name": "store:b", "_dead_letter_action": "store:a"}
+    job = {"operations": [READER, NOOP], "apis": [first, second]}
+    assert validate_job(job)["apis"][1]["_dead_letter_action"] == "store:a"
+    assert "an API listed before it, got 'store:a'" in faults_in(second, first)["apis.0._dead_letter_action"]

@@ -446,7 +446,7 @@ async def test_a_cancelled_owner_leaves_no_task(site: Site, connecting: Connect)
 
 def test_waits_double_up_to_a_limit_and_start_again() -> None:
     longest = Backoff(draw=lambda: 1.0)
-    assert [longest.next_seconds() for _ in range(8)] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+    assert [longest.next_seconds() for _ in range(8)] == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0]
     longest.reset()
     assert longest.next_seconds() == 0.1
     shortest = Backoff(draw=lambda: 0.0)

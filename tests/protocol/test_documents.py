@@ -25,6 +25,22 @@ def test_the_defaults() -> None:
     assert 1 <= default_workers() <= 5
 
 
+def test_time_limits_are_off_unless_they_are_given() -> None:
+    spec = job()
+    assert (spec.slice_timeout, spec.slice_soft_timeout, spec.execution_timeout) == (0, 0, 0)
+    spec = job(slice_timeout="1m", slice_soft_timeout="50s", execution_timeout="2h")
+    assert (spec.slice_timeout, spec.slice_soft_timeout, spec.execution_timeout) == (
+        60_000,
+        50_000,
+        7_200_000,
+    )
+
+
+def test_a_soft_limit_after_the_hard_one_is_refused() -> None:
+    with pytest.raises(ValidationError, match="must be shorter than slice_timeout"):
+        job(slice_timeout="1m", slice_soft_timeout="1m")
+
+
 def test_options_of_an_operation_are_kept_apart_from_the_common_ones() -> None:
     operation = job().operations[0]
     assert operation.op == "data_generator"
@@ -62,6 +78,9 @@ def test_a_job_survives_being_written_and_read() -> None:
         {"max_worker_losses": 0},
         {"max_attempts": 0},
         {"probation_window": "soon"},
+        {"slice_timeout": -1},
+        {"slice_soft_timeout": "soon"},
+        {"execution_timeout": None},
         {"labels": {"team": ""}},
         {"env_vars": {"A": None}},
         {"log_level": "loud"},

@@ -67,9 +67,8 @@ class Kind(StrEnum):
     SUBMIT = "submit"
 
 
-_RARE: Final = frozenset({Step.BIRTH, Step.END, Step.ENDED, Step.APPLY, Step.APPLIED, Step.LEAVE})
-_COMMON_PASSINGS: Final = 40
-_RARE_PASSINGS: Final = 3
+_RARE: Final = frozenset({Step.END, Step.ENDED, Step.APPLY, Step.APPLIED, Step.LEAVE})
+_PASSINGS: Final = {step: 3 if step in _RARE else 40 for step in Step} | {Step.BIRTH: 8}
 _HARSH: Final = (Kind.POWER, Kind.STOP)  # they end much of what a schedule could still show: drawn less often
 
 
@@ -121,4 +120,4 @@ def _draw_fault(draw: random.Random) -> Fault:
     if kind in _HARSH and draw.random() < 0.5:
         kind = draw.choice(list(Kind))
     step = draw.choice(list(Step))
-    return Fault(kind, step, draw.randrange(_RARE_PASSINGS if step in _RARE else _COMMON_PASSINGS))
+    return Fault(kind, step, draw.randrange(_PASSINGS[step]))

@@ -57,6 +57,7 @@ class ModelStore:
     def __init__(self, file: ModelFile, generation: int) -> None:
         self._file = file
         self._generation = generation
+        self._inserted: set[int] = set()  # in the batch that is being applied
 
     @classmethod
     def open(cls, file: ModelFile, generation: int) -> ModelStore:
@@ -105,6 +106,7 @@ class ModelStore:
         file.batch = batch.number
         file.head = Head(**batch.head)
         file.nodes.update({row[0]: row for row in batch.nodes if row[0] not in file.nodes})
+        self._inserted = {row[0] for group in batch.groups for row in group.inserts}
         for group in batch.groups:
             self._apply_group(group)
         file.slicers.update({row[0]: row for row in batch.slicers})
@@ -124,7 +126,8 @@ class ModelStore:
             slices[seq].move(SliceState.COMPLETED)
         for state, _, op_errors, losses, reason, seq in group.ends:
             item = slices[seq]
-            item.move(state)
+            if seq not in self._inserted or state != SliceState.PENDING:  # leased and back before it was written
+                item.move(state)
             item.op_errors, item.losses, item.reason = op_errors, losses, reason
         for node, _, _, seq in group.first_leases:
             slices[seq].move(SliceState.START)

@@ -265,8 +265,9 @@ class _Call:
         accept(server_end, self._path)
 
     def _opened(self, end: Endpoint) -> None:
-        if self._over:
+        if self._over or not end.open:
             end.close()
+            self.give_up()
             return
         self._over = True
         self._on_open(end)

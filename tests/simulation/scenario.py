@@ -45,6 +45,7 @@ class Job:
     slices: int  # of each slicer; of a persistent one: more than it will ever make
     persistent: bool
     recoverable: bool
+    slicing_ms: int  # about so long for a call of slice()
     workers: int
     run_ms: int  # about so long for a slice
     error_rate: float  # tries that raise
@@ -108,6 +109,7 @@ def _draw_job(draw: random.Random, job_id: str) -> Job:
         slices=100_000 if persistent else draw.randint(3, 40) // slicers + 1,
         persistent=persistent,
         recoverable=draw.random() < 0.95,
+        slicing_ms=draw.choice((5, 5, 50, 400)),
         workers=draw.randint(1, 4),
         run_ms=draw.choice((1, 5, 20, 100, 400)) if not persistent else draw.choice((100, 400)),
         error_rate=draw.choice((0, 0, 0, 0.05, 0.2)),

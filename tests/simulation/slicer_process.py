@@ -76,7 +76,7 @@ class Slicer(Process):
         if slicer_id in self._busy or slicer_id in self._ended or self._credit[slicer_id] <= 0:
             return
         self._busy.add(slicer_id)
-        delay = self.engine.draw(1, 10)
+        delay = self.engine.draw(1, 2 * self._job.slicing_ms)
         if self._job.persistent:
             delay = self.engine.draw(20, 1_000)
         if self.world.mischief.take("slow slicer"):

@@ -257,10 +257,15 @@ def _cgroups(name: str) -> Iterator[list[Path]]:
     try:
         yield groups
     finally:
-        for group in groups:
-            for folder, _, _ in os.walk(group, topdown=False):
-                with contextlib.suppress(OSError):
-                    Path(folder).rmdir()
+        wait_until(lambda: all(_removed(group) for group in groups), "the host's cgroups are empty")
+
+
+def _removed(group: Path) -> bool:
+    """Whether it is gone; what has just ended in it may still be counted."""
+    for folder, _, _ in os.walk(group, topdown=False):
+        with contextlib.suppress(OSError):
+            Path(folder).rmdir()
+    return not group.exists()
 
 
 def _environment() -> dict[str, str]:

@@ -256,7 +256,8 @@ def try_watchdog(cluster: Cluster) -> None:
         restarts = int(host.show(unit, "NRestarts"))
         show(host, "systemctl", "kill", "--kill-whom=main", "-s", "USR1", unit)
         back(host, unit, restarts + 1)
-        journal = show(host, "journalctl", "-u", unit, "--no-pager", "-o", "cat", "-n", "60", last=4)
+        about = "Watchdog timeout|most recent call first|hang.py"
+        journal = show(host, "journalctl", "-u", unit, "-b", "--no-pager", "-o", "cat", "-g", about, last=8)
         check("Watchdog timeout" in journal, "the watchdog has ended it")
         check("hang.py" in journal and "most recent call first" in journal, "its stack is in the journal")
     check(cluster.pids(ex_id, "execution_controller") == controllers, "the controller did not notice")

@@ -6,6 +6,7 @@ import pytest
 import structlog
 
 from sliceworks.master.slices import SliceHistory
+from sliceworks.master.store.cluster import SqliteClusterStore
 from tests.master.played import PlayedMaster
 
 
@@ -49,3 +50,16 @@ async def test_what_is_unexpected_has_an_id_and_no_trace(
     assert "secret" not in str(answer)
     (entry,) = [entry for entry in logs if entry["event"] == "request_failed"]
     assert entry["request_id"] == answer["request_id"]
+
+
+async def test_what_cannot_be_done_now_says_when_to_ask_again(
+    master: PlayedMaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = await master.submit()
+    monkeypatch.setattr(SqliteClusterStore, "trouble", "disk full")
+    async with master.client.post(f"/ex/{started['ex_id']}/_pause") as response:
+        assert response.status == 503
+        assert int(response.headers["Retry-After"]) > 0
+        assert "disk full" in (await response.json())["message"]
+    _, execution = await master.ask("GET", f"/ex/{started['ex_id']}")
+    assert execution["_status_reason"] == "the state store cannot be written: disk full"

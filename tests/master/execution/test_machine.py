@@ -289,3 +289,16 @@ def test_a_slice_that_times_out_is_tried_again_and_then_an_error(make_rig: Any) 
     (record,) = read_errors(rig.path, size=10, offset=0)
     assert (record["reason"], record["retry_count"]) == ("timeout", 1)
     assert [attempt["outcome"] for attempt in record["attempts"]] == ["timed_out", "timed_out"]
+
+
+def test_while_the_store_cannot_be_written_nothing_is_leased_and_the_reason_is_told(make_rig: Any) -> None:
+    rig = make_rig(slices=20, daemons=1)
+    rig.feed(ev.StoreTroubled("the state store cannot be written: disk full"))
+    rig.connect(rig.daemons[0])
+    drain(rig)
+    assert rig.begun == []
+    assert "disk full" in rig.machine.report().reason
+    rig.feed(ev.StoreTroubled(""))
+    assert "disk full" not in rig.machine.report().reason
+    rig.settle()
+    assert verify_execution(rig.path).counts.completed == 20

@@ -5,10 +5,9 @@ What every engine promises is in `tests/conformance`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import psycopg
@@ -64,23 +63,21 @@ class LostAnswers:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.number = 0
-        original = psycopg.Transaction.__exit__
+        for block in (psycopg.Transaction, psycopg.Pipeline):
+            monkeypatch.setattr(block, "__exit__", self._losing(block.__exit__))
 
-        def exit_transaction(
-            transaction: psycopg.Transaction,
-            kind: type[BaseException] | None,
-            error: BaseException | None,
-            trace: TracebackType | None,
-        ) -> bool:
-            handled = original(transaction, kind, error, trace)
-            committed = transaction.connection.info.transaction_status is TransactionStatus.IDLE
-            if self.number and committed and error is None:
+    def _losing(self, end: Callable[..., Any]) -> Callable[..., Any]:
+        def end_block(block: psycopg.Transaction | psycopg.Pipeline, *why: Any) -> Any:
+            connection = block.connection if isinstance(block, psycopg.Transaction) else block._conn
+            handled = end(block, *why)
+            committed = connection.info.transaction_status is TransactionStatus.IDLE
+            if self.number and committed and why[0] is None:
                 self.number -= 1
                 message = "the connection broke"
                 raise psycopg.OperationalError(message)
             return handled
 
-        monkeypatch.setattr(psycopg.Transaction, "__exit__", exit_transaction)
+        return end_block
 
 
 @pytest.fixture

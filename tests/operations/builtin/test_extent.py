@@ -62,6 +62,8 @@ def test_a_note_can_be_removed(descriptor: int) -> None:
     extent.remove_note(descriptor)
     extent.remove_note(descriptor)
     assert extent.whole_length(descriptor) is None
+    os.setxattr(descriptor, "user.sliceworks", b"something else")
+    assert extent.whole_length(descriptor) is None
 
 
 def test_a_file_system_may_have_no_attributes(descriptor: int, monkeypatch: pytest.MonkeyPatch) -> None:
