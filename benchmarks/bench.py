@@ -1,8 +1,9 @@
 """`make bench`: every row of the table in docs/benchmarks.md, or those named: `make bench ROW=idle`.
 
-Everything goes through the HTTP API of clusters with default settings: durability full, analytics on.  What is
-compared is measured in turns in one run; absolute figures drift with the machine.  FULL=1 takes the long way:
-1 GB instead of 200 MB, 5,000,000 slices instead of 1,000,000.  A row that cannot be measured here says why.
+Everything goes through the HTTP API of clusters with default settings: durability full, analytics on.  What
+is compared is measured in turns in one run; absolute figures drift with the machine.  FULL=1 takes the long$
+way: 1 GB instead of 200 MB, 5,000,000 slices instead of 1,000,000.  A row that cannot be measured
+here says why.
 """
 
 from __future__ import annotations

@@ -29,14 +29,14 @@ def daemons(stage: Stage) -> list[Figure]:
     rates: dict[int, list[float]] = {1: [], DAEMONS: []}
     peak = 0.0
     for turn in range(TURNS):
-        for number in rates:
+        for number, values in rates.items():
             with (
                 cluster_of(stage.folder / f"{turn}-{number}") as cluster,
                 swarm(cluster, number, WORKERS_EACH),
             ):
                 with Peak(cluster) as watched:
                     job = noop_job(SLICES, workers=number * WORKERS_EACH)
-                    rates[number].append(SLICES / seconds_of(cluster, job))
+                    values.append(SLICES / seconds_of(cluster, job))
                 peak = max(peak, watched.bytes / MB) if number > 1 else peak
     one = Figure("one simulated daemon, 4 workers", rates[1], "/s")
     many = Figure(f"{DAEMONS} daemons, {DAEMONS * WORKERS_EACH:,} workers", rates[DAEMONS], "/s")

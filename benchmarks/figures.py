@@ -54,7 +54,7 @@ class Figure:
 
     def line(self, row: str) -> dict[str, str]:
         """For the table."""
-        spread = f"{shown(min(self.values))} – {shown(max(self.values))}" if len(self.values) > 1 else ""
+        spread = f"{shown(min(self.values))} to {shown(max(self.values))}" if len(self.values) > 1 else ""
         met = {True: "yes", False: "NO", None: ""}[self.holds]
         return {
             "row": row,
@@ -70,7 +70,7 @@ class Figure:
 
 def ratio(what: str, ours: Figure, theirs: Figure, *, at_least: float) -> Figure:
     """Of the medians of one run of the row."""
-    return Figure(what, [ours.median / theirs.median], "×", at_least=at_least)
+    return Figure(what, [ours.median / theirs.median], "x", at_least=at_least)
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
@@ -89,7 +89,7 @@ def shown(number: float | None) -> str:
 
 
 def wait_for(check: Callable[[], bool], *, pause: float = 0.02, seconds: float = 600) -> None:
-    """Look again and again; a request that fails is a failure of the benchmark, and so is waiting too long."""
+    """Look again and again; a request that fails, or waiting too long, is a failure of the benchmark."""
     deadline = time.monotonic() + seconds
     while not check():
         if time.monotonic() > deadline:

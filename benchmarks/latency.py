@@ -19,10 +19,10 @@ TRIES = 20
 
 
 def idle(stage: Stage) -> list[Figure]:
-    """From the slicer's own clock when it made the request, until another process reads the completion in the store.
+    """From the slicer's own clock when it made the request, until another process reads the completion.
 
-    A reader of a WAL sees a transaction only after it was synced, so that this is "durable", plus the 0.2 ms at
-    most between two looks.
+    A reader of SQLite's WAL sees a transaction only after it was synced: this is "durable", plus the 0.2 ms
+    at most between two looks.
     """
     reader = {"_op": "bench_ticker", "ms": PERIOD_MS}
     job = {"name": "ticker", "lifecycle": "persistent", "workers": 2, "operations": [reader, noop()]}

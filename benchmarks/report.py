@@ -59,7 +59,7 @@ class Outcome:
         if self.figures:
             return [figure.line(self.row) for figure in self.figures]
         why = f"skipped: {self.skipped}" if self.skipped else f"failed: {self.failure}"
-        return [{**Figure("–", [0.0]).line(self.row), "median": "", "runs": "", "note": why}]
+        return [{**Figure("-", [0.0]).line(self.row), "median": "", "runs": "", "note": why}]
 
 
 def save_table(outcomes: list[Outcome]) -> None:

@@ -34,7 +34,10 @@ INSERT: Final = (
     "INSERT INTO slices (seq, slicer_id, slicer_order, request, state, epoch, created_ms, updated_ms, node,"
     " started_ms) VALUES (?, 0, ?, ?, 1, 1, ?, ?, 1, ?)"
 )
-COMPLETE: Final = "UPDATE slices SET state = 2, worker = ?, started_ms = ?, run_us = ?, updated_ms = ?, kind = 0 WHERE seq = ?"
+COMPLETE: Final = (
+    "UPDATE slices SET state = 2, worker = ?, started_ms = ?, run_us = ?, updated_ms = ?, kind = 0"
+    " WHERE seq = ?"
+)
 
 Frame = list[Any]
 
@@ -104,7 +107,7 @@ async def daemon(port: int) -> None:
         for writer in writers:
             writer.close()
     for pid in pids:
-        os.waitpid(pid, 0)
+        os.waitpid(pid, 0)  # noqa: ASYNC222 - nothing else is left to do
 
 
 async def relay(

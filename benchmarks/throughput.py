@@ -1,11 +1,13 @@
-"""Rows that count slices a second: one execution and its peers in turns, PostgreSQL, eight executions at once."""
+"""Rows that count slices a second: one execution and its peers, PostgreSQL, eight executions at once."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from typing import TypeVar
 
 from benchmarks import peers
 from benchmarks.figures import Figure, Skipped, Stage, ratio
@@ -17,22 +19,21 @@ TURNS = 3
 UNITS = {"celery": 4_000, "dask": 10_000, "pgqueuer": 40_000}
 AT_ONCE = 8
 Turn = Callable[[], float]
+T = TypeVar("T")
 
 
 def one_execution(stage: Stage) -> list[Figure]:
     """Ours, the skeleton and the peers, in turns; a peer that is missing leaves its lines out and says so."""
-    with (
-        peers.redis_server(stage.folder) as redis,
-        peers.postgres_server(stage.folder) as postgres,
-        cluster_of(stage.folder / "cluster", 2) as cluster,
-    ):
+    with ExitStack() as stack, cluster_of(stage.folder / "cluster", 2) as cluster:
+        redis = _started(stack, peers.redis_server(stage.folder))
+        postgres = _started(stack, peers.postgres_server(stage.folder))
         rate(cluster, SLICES // 10)
         turns: dict[str, Turn] = {
             "sliceworks": lambda: rate(cluster, SLICES),
             "skeleton": lambda: skeleton(stage.folder),
-            "Celery + Redis": lambda: celery(redis),
+            "Celery + Redis": lambda: celery(redis()),
             "dask.distributed": dask,
-            "pgqueuer + PostgreSQL": lambda: pgqueuer(postgres.new_url()),
+            "pgqueuer + PostgreSQL": lambda: pgqueuer(postgres().new_url()),
         }
         return _compared(*in_turns(turns))
 
@@ -108,6 +109,20 @@ def dask() -> float:
 
 def pgqueuer(url: str) -> float:
     return peers.measure("pgqueuer", "pgqueuer_peer.py", postgres=url, units=UNITS["pgqueuer"])
+
+
+def _started(stack: ExitStack, server: AbstractContextManager[T]) -> Callable[[], T]:
+    """Who needs the server asks for it; a server that cannot be had is a reason only for them."""
+    try:
+        value = stack.enter_context(server)
+    except Skipped as skipped:
+        text = str(skipped)
+
+        def missing() -> T:
+            raise Skipped(text)
+
+        return missing
+    return lambda: value
 
 
 def _compared(measured: dict[str, list[float]], missing: list[str]) -> list[Figure]:

@@ -46,7 +46,7 @@ def skew(stage: Stage) -> list[Figure]:
     with cluster_of(stage.folder / "cluster", SKEW_WORKERS) as cluster:
         seconds = [seconds_of(cluster, job) for _ in range(TURNS)]
     ours, ideal = Figure("running → completed", seconds, "s"), list_scheduling(lengths, SKEW_WORKERS)
-    over = Figure("to list scheduling", [each / ideal for each in seconds], "×", at_most=1.1)
+    over = Figure("to list scheduling", [each / ideal for each in seconds], "x", at_most=1.1)
     return [ours, Figure("list scheduling, computed", [ideal], "s"), over]
 
 
@@ -59,7 +59,7 @@ def list_scheduling(lengths: list[int], workers: int) -> float:
 
 
 def ndjson(stage: Stage) -> list[Figure]:
-    """Read, parse, filter, write: ours with 2 workers, a plain loop in one process, and dask.bag, in turns."""
+    """Read, parse, filter, write: ours with 2 workers, a plain loop, and dask.bag, in turns."""
     source = stage.folder / "source.ndjson"
     write_ndjson(source, (1_000 if stage.is_full else 200) * MB)
     size = source.stat().st_size / MB

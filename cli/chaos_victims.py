@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 from sliceworks.cli.chaos_plan import Kind
+from sliceworks.cli.descendants import children, command_line
 from sliceworks.protocol.process import Identity, identity_of, is_alive
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
@@ -54,29 +54,11 @@ def age_seconds(process: Identity) -> float:
 
 
 def _daemons(command: str) -> Iterator[int]:
-    for pid in _children(os.getpid()):
-        if f"\0sliceworks.cli\0{command}\0" in _command_line(pid):
+    for pid in children(os.getpid()):
+        if f"\0sliceworks.cli\0{command}\0" in command_line(pid):
             yield pid
 
 
 def _grandchildren(pid: int) -> Iterator[int]:
-    for child in _children(pid):
-        yield from _children(child)
-
-
-def _children(pid: int) -> list[int]:
-    """Of all its threads; empty if it is gone."""
-    found = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            found += [int(child) for child in task.read_text().split()]
-        except OSError:
-            continue
-    return found
-
-
-def _command_line(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
-    except OSError:
-        return ""
+    for child in children(pid):
+        yield from children(child)

@@ -16,6 +16,7 @@ from typing import Final
 
 from sliceworks.cli.client import Api
 from sliceworks.cli.daemon_process import RESTART_SECONDS, DaemonEndedError, DaemonProcess, ended_at_exit
+from sliceworks.cli.descendants import orphans_ended
 from sliceworks.cli.interrupts import Interrupts
 from sliceworks.protocol.config import Settings
 from sliceworks.protocol.errors import ConfigError, UnavailableError
@@ -58,6 +59,7 @@ async def local_cluster(
     """
     _make_folders(plan)
     async with AsyncExitStack() as stack:
+        stack.enter_context(orphans_ended())
         master = await stack.enter_async_context(ended_at_exit(_daemon("master", plan)))
         port = await _start_master(master, plan, wishes)
         api = await stack.enter_async_context(Api.open(f"http://{HOST}:{port}"))

@@ -15,7 +15,7 @@ from structlog.typing import FilteringBoundLogger
 from sliceworks.operations import payload
 from sliceworks.operations.apis import Apis
 from sliceworks.operations.context import OperationContext
-from sliceworks.operations.errors import FatalSliceError
+from sliceworks.operations.errors import FatalSliceError, SoftTimeoutError
 from sliceworks.operations.options import OperationOptions
 from sliceworks.operations.record import DataEntity, Record
 from sliceworks.protocol.documents import ExecutionSpec, OperationSpec
@@ -106,10 +106,10 @@ class WorkerOperation(Operation):
     def reject_record(self, record: Any, error: Exception) -> None:
         """Do with a bad record what `_dead_letter_action` says: raise, log, drop it, or give it to an API.
 
-        A FatalSliceError is always raised.  What the API raises is raised, too.
+        A FatalSliceError or SoftTimeoutError is always raised.  What the API raises is raised, too.
         """
         action = self.operation_spec.dead_letter_action
-        if action == "throw" or isinstance(error, FatalSliceError):
+        if action == "throw" or isinstance(error, FatalSliceError | SoftTimeoutError):
             raise error
         if action == "log":
             shown = repr(record)[:MAX_LOGGED_RECORD_CHARS]

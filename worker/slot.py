@@ -42,7 +42,7 @@ from sliceworks.worker.events import WorkerExited, WorkerReady, WorkerResults, W
 from sliceworks.worker.marker import InHand, Marker, make_page, send_page
 from sliceworks.worker.memory_kills import MemoryKills
 from sliceworks.worker.start import WorkerStart
-from sliceworks.worker.stderr import WorkerStderr, pass_on
+from sliceworks.worker.stderr import Relay, WorkerStderr
 
 LAST_WORDS_SECONDS: Final = 0.2  # how long the pipe of a dead worker may stay open
 LINGER_SECONDS: Final = 2.0  # how long a worker may live that has closed its pipe
@@ -130,7 +130,7 @@ class Slot:
             with contextlib.ExitStack() as stack:
                 try:
                     page = stack.enter_context(_page())
-                    stderr = stack.enter_context(contextlib.closing(WorkerStderr(self._on_line)))
+                    stderr = stack.enter_context(self._listening())
                     child = await self._fork(stack)
                 except (ForkServerError, OSError) as error:
                     self._tell(WorkerStartFailed(self._worker_id, f"no worker can be started: {error}"))
@@ -138,6 +138,19 @@ class Slot:
                 marker = stack.enter_context(self._reading(page))
                 await self._connect(child, page, stderr)
                 await self._accompany(child, marker, stderr)
+
+    @contextlib.contextmanager
+    def _listening(self) -> Iterator[WorkerStderr]:
+        start = self._start
+        relay = Relay(
+            style=start.log_format,
+            ex_id=start.ex_id,
+            worker_id=start.worker_id,
+            clock=self._workshop.clock,
+        )
+        with contextlib.closing(WorkerStderr(relay.take)) as stderr:
+            yield stderr
+        relay.tell_left_out()
 
     @contextlib.contextmanager
     def _reading(self, page: int) -> Iterator[Marker]:
@@ -227,10 +240,6 @@ class Slot:
         if self._dismissed or before is None or not before.since():
             return ""
         return f", for want of memory: meanwhile oom_kill rose by {before.since()} in {before.file}"
-
-    def _on_line(self, line: str) -> None:
-        start = self._start
-        pass_on(line, style=start.log_format, ex_id=start.ex_id, worker_id=start.worker_id)
 
     def _on_message(self, message: HostToDaemon) -> None:
         match message:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 import structlog
 
+from sliceworks.protocol.clock import Clock
 from sliceworks.protocol.log import Style
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 TAIL_LINES: Final = 50
 TAIL_BYTES: Final = 8_192
+LINES_PER_SECOND: Final = 500  # that are passed on for one worker
 _READ_BYTES: Final = 16_384  # a flood of lines must leave time for slices
 _LAST_READS: Final = 64  # a pipe holds 1 MB at most, unless somebody goes on writing
 _STDERR: Final = 2
@@ -124,15 +126,48 @@ def style_for_worker(style: Style) -> Style:
     return style
 
 
-def pass_on(line: str, *, style: Style, ex_id: str, worker_id: int) -> None:
-    """Write a worker's line to our own stderr, so that it says which worker it is from."""
-    if style == "console":
-        _write(f"worker {worker_id} of {ex_id}: {line}")
-    elif _is_log_line(line):
-        _write(line)
-    else:
-        # what has no level must not be hidden by one
-        log.warning("worker_stderr", ex_id=ex_id, worker_id=worker_id, text=line)
+class Relay:
+    """Writes a worker's lines to our own stderr, so that each says which worker it is from.
+
+    A flood of lines is cut: of each second the first ones pass, the others are counted, and that is told.
+    """
+
+    def __init__(self, *, style: Style, ex_id: str, worker_id: int, clock: Clock) -> None:
+        self._style = style
+        self._ex_id = ex_id
+        self._worker_id = worker_id
+        self._clock = clock
+        self._second = 0
+        self._passed = 0
+        self._left_out = 0
+
+    def take(self, line: str) -> None:
+        """A line of the worker."""
+        second = self._clock.monotonic_ms() // 1_000
+        if second != self._second:
+            self._second, self._passed = second, 0
+            self.tell_left_out()
+        self._passed += 1
+        if self._passed > LINES_PER_SECOND:
+            self._left_out += 1
+        else:
+            self._pass_on(line)
+
+    def tell_left_out(self) -> None:
+        """Say how much was not written, if anything."""
+        if self._left_out:
+            worker = {"ex_id": self._ex_id, "worker_id": self._worker_id}
+            log.warning("worker_stderr_cut", **worker, lines_left_out=self._left_out)
+        self._left_out = 0
+
+    def _pass_on(self, line: str) -> None:
+        if self._style == "console":
+            _write(f"worker {self._worker_id} of {self._ex_id}: {line}")
+        elif _is_log_line(line):
+            _write(line)
+        else:
+            # what has no level must not be hidden by one
+            log.warning("worker_stderr", ex_id=self._ex_id, worker_id=self._worker_id, text=line)
 
 
 def adopt_stderr(descriptor: int) -> None:

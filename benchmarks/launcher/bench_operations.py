@@ -1,4 +1,4 @@
-"""Operations that only the benchmarks need: slices of given lengths, and slices that know when they were made."""
+"""Operations that only the benchmarks need: slices of given lengths, slices that know their birth."""
 
 from __future__ import annotations
 

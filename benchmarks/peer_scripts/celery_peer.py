@@ -1,9 +1,10 @@
-"""Celery with Redis, late acknowledgement, two worker processes: from the first `delay` to the last one acknowledged.
+"""Celery with Redis, late acknowledgement, two processes: from the first send to the last acknowledgement.
 
 Run by the benchmark in Celery's own environment: `celery_peer.py PORT UNITS`; prints the units a second.
 """
 
 # mypy: ignore-errors
+# ruff: noqa: ARG001, PLC0415, PTH100, PTH110, PTH118, PTH120
 
 import os
 import subprocess
@@ -15,7 +16,7 @@ from celery import Celery
 PORT, UNITS = os.environ["BENCH_REDIS_PORT"], int(os.environ["BENCH_UNITS"])
 app = Celery("celery_peer", broker=f"redis://127.0.0.1:{PORT}/0")
 app.conf.update(task_acks_late=True, task_ignore_result=True, broker_connection_retry_on_startup=True)
-WORKER = "worker --pool prefork --concurrency 2 --loglevel ERROR --without-gossip --without-mingle --without-heartbeat"
+WORKER = "worker --pool prefork --concurrency 2 --loglevel ERROR --without-gossip --without-mingle"
 
 
 @app.task(name="noop")

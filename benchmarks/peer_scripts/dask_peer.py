@@ -1,9 +1,10 @@
-"""dask.distributed, a scheduler and two workers, each its own process: from `map` until `as_completed` has given all.
+"""dask.distributed, a scheduler and two workers, each a process: from `map` to the end of `as_completed`.
 
 Run by the benchmark in dask's own environment; prints the units a second.
 """
 
 # mypy: ignore-errors
+# ruff: noqa: ARG001, PTH110, PTH118
 
 import os
 import subprocess

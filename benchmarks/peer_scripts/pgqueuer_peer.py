@@ -1,9 +1,10 @@
-"""pgqueuer, two consumer processes, batches of 100, draining a queue that was filled before: the units a second.
+"""pgqueuer, two consumer processes, batches of 100, draining a filled queue: units a second.
 
 Run by the benchmark in pgqueuer's own environment.  Filling the queue is not counted, which favors it.
 """
 
 # mypy: ignore-errors
+# ruff: noqa: ARG001
 
 import asyncio
 import multiprocessing

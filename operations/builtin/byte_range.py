@@ -44,42 +44,30 @@ def owned_lines(file: BinaryIO, start: int, end: int) -> tuple[int, bytes]:
 
     The last line feed is there if the file has it.
     """
-    begin = _line_start(file, start, end)
+    begin = _line_start(file, start, limit=end)
     if begin >= end:
         return end, b""
+    longest = end + MAX_LINE_BYTES
+    stop = _line_start(file, end, limit=longest)
+    if stop >= longest:
+        message = f"a line is longer than {MAX_LINE_BYTES} bytes: is this a text file?"
+        raise RuntimeError(message)
     file.seek(begin)
-    data = file.read(end - begin)
-    if data.endswith(b"\n"):
-        return begin, data
-    return begin, data + _rest_of_line(file)
+    return begin, file.read(stop - begin)
 
 
-def _line_start(file: BinaryIO, start: int, end: int) -> int:
-    """Where the first line that begins at `start` or after it begins; `end` if none does before it."""
+def _line_start(file: BinaryIO, start: int, *, limit: int) -> int:
+    """Where the first line that begins at `start` or after it begins; `limit`, or the end, if none does."""
     if start == 0:
         return 0
     place = start - 1  # a line begins at `start` if the byte before it is a line feed
     file.seek(place)
-    while place < end and (chunk := file.read(min(_CHUNK_BYTES, end - place))):
+    while place < limit and (chunk := file.read(min(_CHUNK_BYTES, limit - place))):
         feed = chunk.find(b"\n")
         if feed >= 0:
             return place + feed + 1
         place += len(chunk)
-    return end
-
-
-def _rest_of_line(file: BinaryIO) -> bytes:
-    parts, total = [], 0
-    while chunk := file.read(_CHUNK_BYTES):
-        before, feed, _ = chunk.partition(b"\n")
-        parts.append(before + feed)
-        total += len(before)
-        if feed:
-            break
-        if total > MAX_LINE_BYTES:
-            message = f"a line is longer than {MAX_LINE_BYTES} bytes: is this a text file?"
-            raise RuntimeError(message)
-    return b"".join(parts)
+    return place
 
 
 @contextmanager

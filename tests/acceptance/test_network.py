@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,9 +47,9 @@ class Network:
     """A cluster whose connections go through proxies."""
 
     cluster: Cluster
-    output: Path
     to_master: Proxy  # of the daemons
     to_controller: Proxy
+    output: Path = Path()
     slices: int = 0
 
     def add_worker(self, name: str = "worker", **settings: Any) -> Daemon:
@@ -58,6 +59,7 @@ class Network:
     def submit(self, *, slices: int = SLICES, done: int = SLICES // 3) -> str:
         """A job of two workers, of which so many slices are done."""
         self.slices = slices
+        self.output = self.cluster.folder / f"output-{uuid.uuid4().hex}"
         job = generated(delay(20), exporter(self.output, file_per_slice=True), size=slices, workers=2)
         ex_id = self.cluster.submit(job)
         self.cluster.wait_completed(ex_id, done)
@@ -85,16 +87,10 @@ class Network:
         return outcome.head.stale
 
 
-@pytest.fixture
-def settings() -> dict[str, Any]:
-    """Those of every daemon."""
-    return PATIENT
-
-
-@pytest.fixture
-def network(tmp_path: Path, output: Path, settings: dict[str, Any]) -> Iterator[Network]:
+@contextmanager
+def network_in(folder: Path, settings: dict[str, Any]) -> Iterator[Network]:
     """A master, and no node yet."""
-    cluster = Cluster(tmp_path)
+    cluster = Cluster(folder)
     port = free_port()
     with ExitStack() as stack:
         to_master = stack.enter_context(proxy(cluster.port))
@@ -103,7 +99,29 @@ def network(tmp_path: Path, output: Path, settings: dict[str, Any]) -> Iterator[
         stack.callback(to_master.heal)
         stack.callback(to_controller.heal)
         cluster.add_master(hostname=CONTROLLERS, slicer_port_range=f"{port}:{port}", **settings)
-        yield Network(cluster, output, to_master, to_controller)
+        yield Network(cluster, to_master, to_controller)
+
+
+@pytest.fixture(scope="module")
+def linked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+    """With one node; for tests of its link to controllers."""
+    with network_in(tmp_path_factory.mktemp("linked"), PATIENT) as network:
+        network.add_worker(**PATIENT)
+        yield network
+        network.to_controller.heal()
+
+
+@pytest.fixture
+def settings() -> dict[str, Any]:
+    """Those of every daemon."""
+    return PATIENT
+
+
+@pytest.fixture
+def network(tmp_path: Path, settings: dict[str, Any]) -> Iterator[Network]:
+    """For tests that bring their nodes along."""
+    with network_in(tmp_path, settings) as network:
+        yield network
 
 
 # --- daemon and controller
@@ -111,26 +129,24 @@ def network(tmp_path: Path, output: Path, settings: dict[str, Any]) -> Iterator[
 
 @pytest.mark.parametrize("outage", OUTAGES)
 def test_a_daemon_that_lost_its_controller_for_longer_than_its_leases_last(
-    network: Network, outage: str
+    linked: Network, outage: str
 ) -> None:
-    network.add_worker(**PATIENT)
-    ex_id = network.submit()
-    OUTAGES[outage](network.to_controller)
-    cluster = network.cluster
-    cluster.eventually(lambda: not network.is_linked("worker", ex_id), "the broken link is shown")
+    ex_id = linked.submit()
+    OUTAGES[outage](linked.to_controller)
+    cluster = linked.cluster
+    cluster.eventually(lambda: not linked.is_linked("worker", ex_id), "the broken link is shown")
     cluster.eventually(lambda: cluster.counts(ex_id)["start"] == 0, "the leases have ended")
-    assert network.workers("worker", ex_id) == 2
-    network.to_controller.heal()
-    stale = network.check(ex_id)
+    assert linked.workers("worker", ex_id) == 2
+    linked.to_controller.heal()
+    stale = linked.check(ex_id)
     assert stale > 0
 
 
 @pytest.mark.parametrize("blink", BLINKS)
-def test_a_link_that_blinks(network: Network, blink: str) -> None:
-    network.add_worker(**PATIENT)
-    ex_id = network.submit()
-    BLINKS[blink](network.to_controller)
-    network.check(ex_id)
+def test_a_link_that_blinks(linked: Network, blink: str) -> None:
+    ex_id = linked.submit()
+    BLINKS[blink](linked.to_controller)
+    linked.check(ex_id)
 
 
 @pytest.mark.parametrize("settings", [IMPATIENT])

@@ -1,4 +1,4 @@
-"""A state store that cannot be written for a while: work waits and says why, verbs are refused, all is kept."""
+"""A state store that cannot be written for a while: work waits, verbs are refused, nothing is lost."""
 
 from __future__ import annotations
 

@@ -40,9 +40,9 @@ class Hosts:
         self.mute()
 
     def reject(self) -> None:
-        """Every packet of TCP that reaches b, or leaves it, is answered with a reset."""
-        self._rule(f"input ip saddr {A} meta l4proto tcp reject with tcp reset")
-        self._rule(f"output ip daddr {A} meta l4proto tcp reject with tcp reset")
+        """Connections are reset on both sides, and new ones of b are refused."""
+        self._rule(f"input ip saddr {A} tcp flags & rst == 0 reject with tcp reset")
+        self._rule(f"output ip daddr {A} tcp flags & (syn | ack) == syn reject with tcp reset")
 
     def deaf(self) -> None:
         """b hears nothing of a; a hears b."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sliceworks.operations import BatchProcessor, Records
+from sliceworks.operations import BatchProcessor, MapProcessor, Record, Records
 from sliceworks.operations.slice_time import SliceTime
 from sliceworks.protocol.states import ResultKind
 
@@ -45,6 +45,14 @@ class Spins(BatchProcessor):
             time.sleep(0.001)
 
 
+class Checks(MapProcessor):
+    """Asks for each record."""
+
+    def map(self, record: Record) -> Record:
+        while True:
+            self.context.slice_time.check()
+
+
 class Stops(BatchProcessor):
     """Never awaits, and stops in time."""
 
@@ -72,6 +80,13 @@ async def test_an_operation_that_takes_too_long_fails_the_try(
     outcome = await chain.run(task([]))
     assert (outcome.kind, outcome.op) == (ResultKind.TIMED_OUT, "slow")
     assert outcome.error.startswith(f"slow: sliceworks.operations.errors.{SAID}")
+
+
+async def test_the_end_of_the_time_is_not_about_one_record(open_chain: Any, register: Any, task: Any) -> None:
+    register("slow", processor=Checks)
+    entry = {"_op": "slow", "_dead_letter_action": "none"}
+    chain = await open_chain(GIVEN, entry, slice_soft_timeout=20)
+    assert (await chain.run(task([{}, {}]))).kind is ResultKind.TIMED_OUT
 
 
 @pytest.mark.parametrize("operation", [Copes, Stops])

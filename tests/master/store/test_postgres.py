@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from sliceworks.master.store.engine import StateStore
 from sliceworks.master.store.history import read_counts
 from sliceworks.master.store.postgres import newest_schema
 from sliceworks.master.store.records import AddJob, JobRecord, Page
+from sliceworks.master.store.sqlite import open_database
 from sliceworks.master.store.verify import verify_execution
 from sliceworks.protocol.errors import ConfigError, FencedError, StoreError, StoreUnavailableError
 from sliceworks.protocol.messages import SliceCounts
@@ -217,3 +219,27 @@ def test_durability_is_that_of_the_commit(state: StateStore, durability: Any, se
     with store._session.connection() as connection:  # type: ignore[attr-defined]  # of this engine
         assert connection.execute("SHOW synchronous_commit").fetchall() == [{"synchronous_commit": setting}]
     store.close()
+
+
+SAME_TABLES = {"execution": "execution_heads", "nodes of executions": "execution_nodes"}
+OF_POSTGRES = {"ex", "failed_ms", "generation of cluster", "batch of cluster"}
+
+
+def test_both_engines_have_the_same_tables(state: StateStore, tmp_path: Path) -> None:
+    """A migration is a step in both; the database adds the key of the execution, and little else."""
+    ours: dict[str, set[str]] = {}
+    for file, suffix in (("cluster_schema.sql", ""), ("execution_schema.sql", " of executions")):
+        with closing(open_database(tmp_path / file, file, "process")) as files:
+            for (table,) in files.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                columns = {row[1] for row in files.execute(f"PRAGMA table_info({table})")}
+                name = f"{table}{suffix}" if table == "nodes" else table
+                ours[SAME_TABLES.get(name, name)] = columns
+    state.open_execution(EX_ID, generation=1).close()
+    theirs: dict[str, set[str]] = {}
+    with psycopg.connect(state.url) as connection:
+        query = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema()"
+        for table, column in connection.execute(query).fetchall():
+            if table != "sliceworks_schema" and not {column, f"{column} of {table}"} & OF_POSTGRES:
+                theirs.setdefault(table, set()).add(column)
+    ours["execution_heads"] -= {"id"}
+    assert theirs == ours
