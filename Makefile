@@ -5,6 +5,7 @@ PY := .venv/bin/python
 INSTALL := $(PY) -m pip install -qq --disable-pip-version-check --no-input -c constraints.txt
 PACKAGES := sliceworks.protocol sliceworks.operations sliceworks.master sliceworks.worker sliceworks.cli tools benchmarks tests
 ARGS ?=
+ROW ?=
 
 # Settings of the caller's own Python must not reach into the environment.
 unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX
@@ -43,8 +44,8 @@ docs: .venv/.dev ## write the pages that are made from the code
 	@$(PY) -m tools.states
 	@$(PY) -m tools.settings_reference
 
-bench: .venv/.dev ## measure: slices a second, memory, time to the first slice (into bench-output)
-	@$(PY) -m benchmarks.bench
+bench: .venv/.dev ## measure every row of docs/benchmarks.md, or ROW="idle first" (FULL=1: the long way)
+	@$(PY) -m benchmarks.bench $(ROW)
 
 faults: .venv/.dev ## kill each kind of process in mid-run, and say what became of the slices
 	@$(PY) -m benchmarks.faults

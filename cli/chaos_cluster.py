@@ -59,7 +59,7 @@ class Scene:
     async def _look(self) -> Look:
         async with asyncio.timeout(ANSWER_SECONDS):
             execution, counts = await self._api.execution(self.ex_id), await self._api.counts(self.ex_id)
-            look = _look(self.ex_id, execution["_status"], counts, await self._api.nodes())
+            look = _look(self.ex_id, execution["_status"], counts=counts, nodes=await self._api.nodes())
         if look.controllers:
             self.victims.controller_is(look.controllers[-1])
         return look
@@ -83,7 +83,7 @@ class Scene:
         return look.counts.made >= self.slices
 
 
-def _look(ex_id: str, status: str, counts: Counts, nodes: list[dict[str, Any]]) -> Look:
+def _look(ex_id: str, status: str, *, counts: Counts, nodes: list[dict[str, Any]]) -> Look:
     active = [entry for node in nodes for entry in node["active"]]
     ours = [entry for entry in active if entry.get("ex_id") == ex_id]
     daemons = [node["pid"] for node in nodes if node["total"] and node["state"] == "connected"]

@@ -56,6 +56,8 @@ def sync(core: Core, node: Node) -> None:
         node.revision = max(node.revision + 1, core.now.wall_ms)
         core.emit(ef.SendNode(node.link.session, Assignments(node.revision, list(wanted))))
     busy = {item.ex_id for item in wanted if item.workers}
+    for ex_id in busy:
+        node.empty_since.pop(ex_id, None)
     for ex_id in node.guests - busy:
         node.empty_since.setdefault(ex_id, node.revision)
     confirm_ends(core, node)

@@ -20,7 +20,7 @@ INSERT INTO slices (seq, slicer_id, slicer_order, request, state, epoch, created
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: lease_first
-UPDATE slices SET state = 1, epoch = 1, node = ?, started_ms = ?, updated_ms = ? WHERE seq = ?;
+UPDATE slices SET state = 1, epoch = 1, node = ?, started_ms = ?, updated_ms = ? WHERE seq BETWEEN ? AND ?;
 
 -- name: lease_again
 UPDATE slices SET state = 1, epoch = ?, updated_ms = ? WHERE seq = ?;

@@ -26,6 +26,7 @@ LOCK_CLASS: Final = 5_678
 
 MIGRATION_LOCK_CLASS: Final = 5_679
 
+_KEPT_READERS: Final = 8
 _MIGRATIONS: Final = "postgres_schema.sql"
 _DEFAULTS: Final = {
     "application_name": "sliceworks",
@@ -148,7 +149,7 @@ class Session:
 
 
 class ReadPool:
-    """Connections for reading, for any thread: each is lent to one at a time, and kept for the next."""
+    """Connections for reading, for any thread: each is lent to one at a time, and some kept for the next."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -183,7 +184,7 @@ class ReadPool:
         return connect_reader(self._url)
 
     def _give_back(self, connection: Connection) -> None:
-        if self._closed:
+        if self._closed or len(self._idle) >= _KEPT_READERS:
             connection.close()
         else:
             self._idle.append(connection)

@@ -44,11 +44,8 @@ class Report:
 
     def text(self) -> str:
         """All of it, for people."""
-        hours = self.virtual_ms / 3_600_000
-        endings = ", ".join(f"{count} {status}" for status, count in self.statuses.most_common())
         lines = [
-            f"{self.schedules} schedules in {self.seconds:.0f} s ({hours:.0f} hours of virtual time): "
-            f"{self.statuses.total()} executions ({endings}), {self.slices} slices, {self.attempts} attempts",
+            self._first_line(),
             f"{self.injected.total()} faults, by kind and by step of a slice's path:",
             "",
             *self._table(),
@@ -57,6 +54,14 @@ class Report:
             *(f"SEED={item.seed}: {item.failure}" for item in self.failures),
         ]
         return "\n".join(lines)
+
+    def _first_line(self) -> str:
+        hours = self.virtual_ms / 3_600_000
+        endings = ", ".join(f"{count} {status}" for status, count in self.statuses.most_common())
+        return (
+            f"{self.schedules} schedules in {self.seconds:.0f} s ({hours:.0f} hours of virtual time): "
+            f"{self.statuses.total()} executions ({endings}), {self.slices} slices, {self.attempts} attempts"
+        )
 
     def _table(self) -> list[str]:
         width = max(len(kind) for kind in Kind)

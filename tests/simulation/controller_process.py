@@ -68,7 +68,7 @@ class Controller(Process):
         self.writer: Writer
         self._session: MasterSession
         world.controllers[self.pid] = self
-        self.on_death(lambda _: world.controllers.pop(self.pid))
+        self.on_death(self._forgotten)
         self.post(self.engine.draw(5, 40), self._open)
 
     @property
@@ -93,6 +93,9 @@ class Controller(Process):
         if slicer is self._slicer:
             self.world.pass_step(Step.MAKE, self)
             self.feed(message)
+
+    def _forgotten(self, _how: str) -> None:
+        del self.world.controllers[self.pid]
 
     # --- birth
 

@@ -228,7 +228,7 @@ class SqliteDisk(Disk):
         if reader is None:
             return Head()
         row = reader.execute("SELECT * FROM execution").fetchone()
-        return Head(**{name: row[name] for name in Head.__slots__}) if row else Head()  # type: ignore[attr-defined]
+        return Head(**{name: row[name] for name in Head.__slots__}) if row else Head()
 
     def slices(self, ex_id: str) -> list[StoredSlice]:
         """See `Disk`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from heapq import heappop, heappush
 from typing import Any, Final
 
@@ -51,10 +52,8 @@ class Engine:
             process.deferred.append((action, args))
             return True
         self.actions += 1
-        try:
+        with suppress(Killed):
             action(*args)
-        except Killed:
-            pass
         return True
 
     def new_pid(self) -> int:

@@ -17,7 +17,8 @@ from typing import Final
 class Step(StrEnum):
     """The steps of `docs/adr/0001-path-of-a-slice.md`; a commit has a before and an after."""
 
-    BIRTH = "birth"  # a controller is being started, attaches, takes links
+    SPAWN = "spawn"  # a controller is forked, and not recorded yet
+    BIRTH = "birth"  # a controller or a master starts, attaches, takes links
     MAKE = "1 make"
     RECORD = "2 record"
     LEASE = "3 lease"
@@ -67,8 +68,10 @@ class Kind(StrEnum):
     SUBMIT = "submit"
 
 
-_RARE: Final = frozenset({Step.END, Step.ENDED, Step.APPLY, Step.APPLIED, Step.LEAVE})
+_RARE: Final = frozenset({Step.SPAWN, Step.END, Step.ENDED, Step.APPLY, Step.APPLIED, Step.LEAVE})
 _PASSINGS: Final = {step: 3 if step in _RARE else 40 for step in Step} | {Step.BIRTH: 8}
+_ORPHANS: Final = 0.04
+"""Seeds in which a master dies just after it has forked a controller: the only way to two that live at once."""
 _HARSH: Final = (Kind.POWER, Kind.STOP)  # they end much of what a schedule could still show: drawn less often
 
 
@@ -93,6 +96,8 @@ class Plan:
             self._add(fault)
             if draw.random() < 0.25:  # two at once
                 self._add(Fault(draw.choice(list(Kind)), fault.step, fault.after))
+        if draw.random() < _ORPHANS:
+            self._add(Fault(Kind.KILL_MASTER, Step.SPAWN, 1))
 
     def due(self, step: Step) -> list[Fault]:
         """A process passes this step: what is to happen now."""

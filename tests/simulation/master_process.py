@@ -1,6 +1,7 @@
 """The shell of the cluster master, played: the real machine, its store, its sessions, its controllers.
 
-As in `master/reactor.py`, `daemon.py`, `executions.py`, `controllers.py`, `nodes.py`, `store/group_writer.py`.
+As in `master/reactor.py`, `daemon.py`, `executions.py`, `controllers.py`, `nodes.py` and
+`store/group_writer.py`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ from sliceworks.protocol.messages import (
 )
 from sliceworks.protocol.process import Identity
 from tests.simulation.controller_process import Controller
-from tests.simulation.disk import save_all
 from tests.simulation.engine import Process
 from tests.simulation.faults import Step
 from tests.simulation.network import Endpoint
@@ -135,7 +135,7 @@ class Master(Process):
     def _perform_on_processes(self, effect: ef.Effect) -> None:
         match effect:
             case ef.SpawnController():
-                self.world.pass_step(Step.BIRTH, self)
+                self.world.pass_step(Step.SPAWN, self)
                 self.post(self.engine.draw(2, 30), self._fork, effect)
             case ef.WatchController(ex_id, generation, identity):
                 self._watch(ex_id, generation, self._process(identity))
@@ -213,7 +213,7 @@ class Master(Process):
             return
         controller = Controller(self.world, order)
         self._watch(order.ex_id, order.generation, controller)
-        self.world.pass_step(Step.BIRTH, self)
+        self.world.pass_step(Step.SPAWN, self)
         identity = Identity(controller.pid, controller.born, self.world.boot_id)
         self.feed(ev.ControllerSpawned(order.ex_id, order.generation, identity))
 

@@ -175,7 +175,12 @@ class Mischief:
     def _workers(self, passing: Process) -> bool:
         ex_id = self._execution()
         count = self._engine.draw(1, 4)
-        change = self._pick((ev.AddWorkers(count), ev.RemoveWorkers(count), ev.SetWorkers(count)))
+        changes: list[ev.WorkersChange] = [
+            ev.AddWorkers(count),
+            ev.RemoveWorkers(count),
+            ev.SetWorkers(count),
+        ]
+        change = self._pick(changes)
         return bool(ex_id) and self._world.client.workers(ex_id, change)
 
     def _submit(self, passing: Process) -> bool:

@@ -76,7 +76,7 @@ class ModelStore:
             batch=file.batch,
             head=replace(file.head),
             last_seq=max(file.slices, default=0),
-            slicers=[SlicerRow(*row[:4], finished=bool(row[4])) for _, row in sorted(file.slicers.items())],
+            slicers=[SlicerRow(*row) for _, row in sorted(file.slicers.items())],
             nodes=[NodeRow(*row) for _, row in sorted(file.nodes.items())],
             leases=[
                 _row(item, item.node)
@@ -109,7 +109,7 @@ class ModelStore:
         self._inserted = {row[0] for group in batch.groups for row in group.inserts}
         for group in batch.groups:
             self._apply_group(group)
-        file.slicers.update({row[0]: row for row in batch.slicers})
+        file.slicers.update({row[0]: (*row[:4], bool(row[4])) for row in batch.slicers})
         file.operations.update({row[0]: row for row in batch.operations})
 
     def close(self) -> None:
@@ -126,7 +126,9 @@ class ModelStore:
             slices[seq].move(SliceState.COMPLETED)
         for state, _, op_errors, losses, reason, seq in group.ends:
             item = slices[seq]
-            if seq not in self._inserted or state != SliceState.PENDING:  # leased and back before it was written
+            if (
+                seq not in self._inserted or state != SliceState.PENDING
+            ):  # leased and back before it was written
                 item.move(state)
             item.op_errors, item.losses, item.reason = op_errors, losses, reason
         for node, _, _, seq in group.first_leases:

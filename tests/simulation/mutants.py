@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 from msgspec import structs
 
-from sliceworks.master.cluster import controllers, machine
+from sliceworks.master.cluster import controllers, machine, statuses
 from sliceworks.master.cluster.core import Core
 from sliceworks.master.cluster.events import Restored
 from sliceworks.master.cluster.model import Execution
@@ -23,7 +23,7 @@ from sliceworks.master.execution.leases import LeaseTable
 from sliceworks.master.execution.machine import ExecutionMachine
 from sliceworks.master.execution.model import Link, Now
 from sliceworks.master.store import execution as execution_store
-from sliceworks.master.store.batch import Batch, SlicerRow, SliceRow
+from sliceworks.master.store.batch import Batch, SliceRow, SlicerRow
 from sliceworks.protocol.messages import AckResults, SliceResults
 from sliceworks.protocol.states import ExecutionStatus, ResultKind
 from sliceworks.worker.results import ResultBook
@@ -174,7 +174,7 @@ def pause_forgotten_by_restart() -> Iterator[None]:
 @contextmanager
 def wish_overwritten_by_old_report() -> Iterator[None]:
     """The status follows what the controller said, though it had not heard of the wish."""
-    status_of = controllers.status_of
+    status_of = statuses.status_of
 
     def believing(execution: Execution) -> ExecutionStatus:
         told = execution.report.phase if execution.report else ""

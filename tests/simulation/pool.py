@@ -136,9 +136,8 @@ class Pool:
 
     def _carry_out(self, effect: ev.Effect) -> None:
         match effect:
-            case ev.GiveSlices(worker_id, slices):
-                self.daemon.world.pass_step(Step.HAND, self.daemon)
-                self._slots[worker_id].give(slices)
+            case ev.GiveSlices() | ev.FinishWorker() | ev.KillWorker() | ev.LookAtWorker():
+                self._tell_slot(self._slots[effect.worker_id], effect)
             case ev.SendResults(results):
                 self.daemon.world.pass_step(Step.REPORT, self.daemon)
                 self._sent[results.batch] = list(zip(results.seqs, results.epochs, strict=True))
@@ -148,12 +147,6 @@ class Pool:
             case ev.SpawnWorker(worker_id):
                 slot = self._slots[worker_id] = Slot(self, worker_id)
                 self.daemon.places.take(slot)
-            case ev.FinishWorker(worker_id):
-                self._slots[worker_id].finish()
-            case ev.KillWorker(worker_id):
-                self._slots[worker_id].kill()
-            case ev.LookAtWorker(worker_id):
-                self.tell(self._slots[worker_id].look())
             case ev.NodeChanged():
                 self.push()
             case ev.WakeAt(at_ms):
@@ -166,6 +159,18 @@ class Pool:
             case _:
                 message = f"the simulation does not play {effect}"
                 raise AssertionError(message)
+
+    def _tell_slot(self, slot: Slot, order: ev.Effect) -> None:
+        match order:
+            case ev.GiveSlices(_, slices):
+                self.daemon.world.pass_step(Step.HAND, self.daemon)
+                slot.give(slices)
+            case ev.FinishWorker():
+                slot.finish()
+            case ev.KillWorker():
+                slot.kill()
+            case ev.LookAtWorker():
+                self.tell(slot.look())
 
     def _ring(self, at_ms: int) -> None:
         if at_ms == self._alarm_ms:

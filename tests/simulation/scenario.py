@@ -57,6 +57,7 @@ class Job:
     max_retries: int
     at_most_once: bool
     slice_timeout_ms: int  # 0: a slice may take for ever
+    execution_timeout_ms: int  # 0: and so may all of it
 
     @property
     def document(self) -> bytes:
@@ -75,6 +76,7 @@ class Job:
             lease_timeout_ms=LEASE_TIMEOUT_MS,
             slicer_timeout_ms=0,
             worker_disconnect_timeout_ms=0,
+            execution_timeout_ms=self.execution_timeout_ms,
         )
 
 
@@ -121,4 +123,5 @@ def _draw_job(draw: random.Random, job_id: str) -> Job:
         max_retries=draw.randint(0, 3),
         at_most_once=draw.random() < 0.15,
         slice_timeout_ms=draw.choice((0, 0, 0, 1_000, 4_000)),
+        execution_timeout_ms=draw.choice((2_000, 10_000)) if draw.random() < 0.04 else 0,
     )

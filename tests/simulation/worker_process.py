@@ -162,7 +162,7 @@ class Worker(Process):
         run_ms = self.engine.draw(0, 2 * self._job.run_ms)
         if self.world.mischief.take("slow slices"):
             run_ms = self.engine.draw(2_000, 12_000)
-        if self._job.poison and seq == POISONED_SEQ or self.engine.chance(self._job.crash_rate):
+        if (self._job.poison and seq == POISONED_SEQ) or self.engine.chance(self._job.crash_rate):
             self.post(run_ms, self.die, "was killed by signal 11 (SIGSEGV)")
         else:
             self.post(run_ms, self._ran, seq, epoch, run_ms)

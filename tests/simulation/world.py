@@ -150,7 +150,7 @@ class World:
     def _what_is_left(self) -> str:
         rows = [f"{ex_id} {item.row.status} {item.row.reason!r}" for ex_id, item in self.disk.rows.items()]
         processes = [f"{len(self.controllers)} controllers, {len(self.workers)} workers"]
-        return "; ".join([row for row in rows] + processes)
+        return "; ".join([*rows, *processes])
 
     def _submit(self, job: Job) -> None:
         self.client.submit(job, insist=True)

@@ -100,6 +100,16 @@ def test_a_blocking_stop_answers_in_time_whatever_happens(rig: Rig) -> None:
     assert rig.answer(request) == ef.StatusIs(S.STOPPING)
 
 
+def test_a_blocking_stop_is_not_answered_before_the_wish_is_durable(rig: Rig) -> None:
+    rig.run()
+    rig.hold_saves = True
+    request = rig.stop(grace_ms=1_000, wait_ms=3_000)
+    rig.pass_time(5_000)
+    assert rig.answer(request) is None
+    rig.release_saves()
+    assert rig.answer(request) == ef.StatusIs(S.STOPPING)
+
+
 def test_a_controller_that_does_not_stop_is_replaced_until_the_loop_is_given_up(rig: Rig) -> None:
     rig.run()
     request = rig.stop(grace_ms=1_000, wait_ms=10**9)

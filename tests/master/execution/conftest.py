@@ -50,7 +50,7 @@ def make_rules(**changes: object) -> Rules:
         "slicer_timeout_ms": 0,
         "worker_disconnect_timeout_ms": 0,
     }
-    return Rules(**{**values, **changes})  # type: ignore[arg-type] - names are checked by Rules
+    return Rules(**{**values, **changes})  # type: ignore[arg-type]  # names are checked by Rules
 
 
 @dataclass

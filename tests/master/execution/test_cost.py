@@ -26,7 +26,7 @@ from sliceworks.protocol.messages import (
 )
 
 SLICES, FRAME, WINDOW = 20_000, 200, 2_000
-RECORDED = 0.0  # calls of Python functions and of built-in ones, per slice
+RECORDED = 19.86  # calls of Python functions and of built-in ones, per slice
 TOLERANCE = 1.1
 NOW = Now(1_000, 1_700_000_000_000)
 RULES = Rules(

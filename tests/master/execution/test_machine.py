@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -40,7 +41,7 @@ def restart_one(rig: Any) -> None:
     daemon.restart()
 
 
-STEPS = {
+STEPS: dict[str, tuple[int, Callable[[Any], None]]] = {
     "write": (30, lambda rig: rig.write() if rig.writes else None),
     "end": (25, end_some),
     "make": (15, lambda rig: rig.make(rig.random.randint(1, 8))),

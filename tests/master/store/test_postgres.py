@@ -6,8 +6,8 @@ What every engine promises is in `tests/conformance`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -221,25 +221,39 @@ def test_durability_is_that_of_the_commit(state: StateStore, durability: Any, se
     store.close()
 
 
-SAME_TABLES = {"execution": "execution_heads", "nodes of executions": "execution_nodes"}
-OF_POSTGRES = {"ex", "failed_ms", "generation of cluster", "batch of cluster"}
-
-
 def test_both_engines_have_the_same_tables(state: StateStore, tmp_path: Path) -> None:
     """A migration is a step in both; the database adds the key of the execution, and little else."""
-    ours: dict[str, set[str]] = {}
-    for file, suffix in (("cluster_schema.sql", ""), ("execution_schema.sql", " of executions")):
-        with closing(open_database(tmp_path / file, file, "process")) as files:
-            for (table,) in files.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-                columns = {row[1] for row in files.execute(f"PRAGMA table_info({table})")}
-                name = f"{table}{suffix}" if table == "nodes" else table
-                ours[SAME_TABLES.get(name, name)] = columns
     state.open_execution(EX_ID, generation=1).close()
-    theirs: dict[str, set[str]] = {}
-    with psycopg.connect(state.url) as connection:
-        query = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema()"
+    added = {"ex", "failed_ms", "cluster.generation", "cluster.batch"}
+    found = {
+        table: {column for column in columns if not {column, f"{table}.{column}"} & added}
+        for table, columns in tables_of_database(state.url).items()
+    }
+    assert found == tables_of_files(tmp_path)
+
+
+def tables_of_files(folder: Path) -> dict[str, set[str]]:
+    """SQLite's, by the names they have in PostgreSQL."""
+    found: dict[str, set[str]] = {}
+    renamed = {"execution": "execution_heads", "nodes": "execution_nodes"}
+    for file, names in (("cluster_schema.sql", {}), ("execution_schema.sql", renamed)):
+        with closing(open_database(folder / file, file, "process")) as database:
+            for (table,) in database.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table'"
+            ).fetchall():
+                columns = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
+                found[names.get(table, table)] = columns
+    found["execution_heads"].remove("id")
+    found["sliceworks_schema"] = {"version"}
+    return found
+
+
+def tables_of_database(url: str) -> dict[str, set[str]]:
+    query = (
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema()"
+    )
+    found: dict[str, set[str]] = {}
+    with psycopg.connect(url) as connection:
         for table, column in connection.execute(query).fetchall():
-            if table != "sliceworks_schema" and not {column, f"{column} of {table}"} & OF_POSTGRES:
-                theirs.setdefault(table, set()).add(column)
-    ours["execution_heads"] -= {"id"}
-    assert theirs == ours
+            found.setdefault(table, set()).add(column)
+    return found
