@@ -16,7 +16,7 @@ $(shell rm -f .venv/.runtime)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check docs bench faults test-systemd clean
+.PHONY: help demo test lint check docs bench faults chaos recovery test-systemd test-network clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -49,6 +49,15 @@ bench: .venv/.dev ## measure every row of docs/benchmarks.md, or ROW="idle first
 
 faults: .venv/.dev ## kill each kind of process in mid-run, and say what became of the slices
 	@$(PY) -m benchmarks.faults
+
+chaos: .venv/.runtime ## 200 kills at random, then verify
+	@$(PY) -m sliceworks.cli chaos --seed 1 --kills 200 $(ARGS)
+
+recovery: .venv/.dev ## time from a kill to work going on
+	@$(PY) -m benchmarks.recovery
+
+test-network: .venv/.dev ## break the link between two hosts (network namespaces) in five ways, and heal it (as root)
+	@$(PY) -m tests.network.trial
 
 test-systemd: .venv/.dev ## try the units under a real systemd, on three hosts inside this machine (as root)
 	@$(PY) -m tests.systemd.trial $(ARGS) || [ $$? -eq 77 ]

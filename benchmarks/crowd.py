@@ -78,7 +78,11 @@ def swarm(cluster: Cluster, number: int, workers: int) -> Iterator[None]:
             yield
         finally:
             process.terminate()
-            process.wait(30)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
 
 
 class Peak:

@@ -74,7 +74,7 @@ def ratio(what: str, ours: Figure, theirs: Figure, *, at_least: float) -> Figure
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that `percent` of all do not exceed."""
+    """The value that no more than `100 - percent` in a hundred exceed."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
 

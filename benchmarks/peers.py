@@ -61,7 +61,7 @@ def measure(peer: str, script: str, **variables: object) -> float:
         check=False,
         timeout=300,
     )
-    if done.returncode:
+    if done.returncode or not done.stdout.strip():
         message = f"{peer} failed: {done.stderr.strip()[-300:]}"
         raise Skipped(message)
     return float(done.stdout.split()[-1])

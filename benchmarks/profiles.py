@@ -1,7 +1,7 @@
 """Where the time goes at full rate: `python -m benchmarks.profiles` looks at controller, daemon and a worker.
 
-py-spy reads their stacks from outside, so that nothing in the product knows of it.  Native code counts for the
-function that called it; threads that wait are left out.
+py-spy reads their stacks from outside, so that nothing in the product knows of it.  Native code counts
+for the function that called it; threads that wait are left out.
 """
 
 from __future__ import annotations
@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import peers
+from benchmarks.crowd import cpu_seconds
+from benchmarks.memory import usages
 from benchmarks.ours import cluster_of, noop_job
 from benchmarks.report import save, scratch, table
+from tests.acceptance.harness import Cluster
 
 SLICES, SECONDS, LINES = 400_000, 6, 25
 
@@ -22,6 +25,7 @@ SLICES, SECONDS, LINES = 400_000, 6, 25
 def main() -> None:
     """Measure, print, save."""
     with scratch() as folder, cluster_of(folder / "cluster", 2) as cluster:
+        costs = cpu_by_process(cluster)
         ex_id = cluster.submit(noop_job(SLICES))
         cluster.wait_completed(ex_id, SLICES // 20)
         pids = {
@@ -34,9 +38,27 @@ def main() -> None:
             process.wait(60)
         cluster.wait_until_over(ex_id, seconds=300)
         found = {name: read(folder / name) for name in pids}
+    table("CPU of each process, in microseconds a slice", costs)
     for name, lines in found.items():
         table(f"{name}: share of its samples, %", lines)
-    save("profiles", found)
+    save("profiles", {"cpu": costs, **found})
+
+
+def cpu_by_process(cluster: Cluster) -> list[dict[str, Any]]:
+    """From a tenth of the slices to nine tenths."""
+    ex_id = cluster.submit(noop_job(SLICES))
+    cluster.wait_completed(ex_id, SLICES // 10)
+    done = cluster.counts(ex_id)["completed"]
+    before = {usage.pid: (usage.role, cpu_seconds(usage.pid)) for usage in usages(cluster, ex_id)}
+    cluster.wait_completed(ex_id, SLICES * 9 // 10)
+    done = cluster.counts(ex_id)["completed"] - done
+    costs = [
+        {"process": role, "us_a_slice": round((cpu_seconds(pid) - seconds) * 1e6 / done, 2)}
+        for pid, (role, seconds) in before.items()
+    ]
+    cluster.wait_until_over(ex_id, seconds=300)
+    cluster.wait_until_gone(ex_id)
+    return costs
 
 
 def record(pid: int, target: Path) -> subprocess.Popen[bytes]:

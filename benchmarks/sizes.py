@@ -66,16 +66,16 @@ def copy_execution(store: Path, ex_id: str, copies: int) -> None:
     """So many more executions that ended like this one, each of a job of its own; the master is stopped."""
     with closing(sqlite3.connect(store)) as connection, connection:
         connection.row_factory = sqlite3.Row
-        execution = _row(connection, "executions", "ex_id", ex_id)
-        job = _row(connection, "jobs", "job_id", str(execution["job_id"]))
-        document = _row(connection, "execution_documents", "ex_id", ex_id)
+        execution = _row(connection, "executions", key="ex_id", value=ex_id)
+        job = _row(connection, "jobs", key="job_id", value=str(execution["job_id"]))
+        document = _row(connection, "execution_documents", key="ex_id", value=ex_id)
         for _ in range(copies):
             new = {"ex_id": str(uuid4()), "job_id": str(uuid4())}
             for table, row in (("jobs", job), ("executions", execution), ("execution_documents", document)):
                 _insert(connection, table, {name: new.get(name, value) for name, value in row.items()})
 
 
-def _row(connection: sqlite3.Connection, table: str, key: str, value: str) -> dict[str, object]:
+def _row(connection: sqlite3.Connection, table: str, *, key: str, value: str) -> dict[str, object]:
     """Without its number, which the copy gets anew."""
     row = dict(connection.execute(f"SELECT * FROM {table} WHERE {key} = ?", (value,)).fetchone())
     row.pop("number", None)

@@ -269,6 +269,16 @@ class Backoff:
         self._next_seconds = FIRST_WAIT_SECONDS
 
 
+def stay_cancelled() -> None:
+    """CancelledError if this task was cancelled, and a task group lost that for an error of one of its tasks.
+
+    Before Python 3.13 a group does: a loop that catches the error and tries again would never end.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 def _reason_of(frame: aiohttp.WSMessage) -> str:
     if frame.type is not aiohttp.WSMsgType.CLOSE:
         return _CODE_REASONS[1006]

@@ -25,7 +25,7 @@ import structlog
 from msgspec import Struct
 from yarl import URL
 
-from sliceworks.protocol.channel import Backoff, Channel, ChannelClosed, connect
+from sliceworks.protocol.channel import Backoff, Channel, ChannelClosed, connect, stay_cancelled
 from sliceworks.protocol.codec import Decoder
 from sliceworks.protocol.errors import PeerError, ProtocolError
 from sliceworks.protocol.messages import (
@@ -124,6 +124,7 @@ class Link:
                 await self._connect(target, backoff)
             except* ProtocolError as errors:
                 self._note_end(target, _reason_of(errors))
+            stay_cancelled()
             await asyncio.sleep(backoff.next_seconds())
 
     async def _connect(self, target: Target, backoff: Backoff) -> None:

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias, assert_never
 import aiohttp
 import structlog
 
-from sliceworks.protocol.channel import Backoff, Channel, ChannelClosed, connect
+from sliceworks.protocol.channel import Backoff, Channel, ChannelClosed, connect, stay_cancelled
 from sliceworks.protocol.codec import Decoder
 from sliceworks.protocol.errors import PeerError, ProtocolError, VersionError
 from sliceworks.protocol.messages import (
@@ -71,6 +71,7 @@ class MasterLink:
                 await self._connect(tell, backoff)
             except* ProtocolError as errors:
                 self._complain(errors)
+            stay_cancelled()
             await asyncio.sleep(backoff.next_seconds())
 
     async def _connect(self, tell: Callable[[Told], None], backoff: Backoff) -> None:

@@ -4,7 +4,7 @@ Run by the benchmark in Celery's own environment: `celery_peer.py PORT UNITS`; p
 """
 
 # mypy: ignore-errors
-# ruff: noqa: ARG001, PLC0415, PTH100, PTH110, PTH118, PTH120
+# ruff: noqa: ARG001, PLC0415, PTH100, PTH120
 
 import os
 import subprocess
@@ -29,7 +29,8 @@ def main():
 
     server = redis.Redis(port=int(PORT))
     command = [sys.executable, "-m", "celery", "-A", "celery_peer", *WORKER.split()]
-    worker = subprocess.Popen(command, cwd=os.path.dirname(os.path.abspath(__file__)))
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    worker = subprocess.Popen(command, cwd=os.path.dirname(os.path.abspath(__file__)), **quiet)
     try:
         run(server, 100)
         print(UNITS / run(server, UNITS))

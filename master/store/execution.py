@@ -138,7 +138,7 @@ class ExecutionStore:
 
 
 def _runs(leases: list[Row]) -> list[Row]:
-    """Leases of neighbors to one node at one time as one row: (node, started_ms, updated_ms, first, last seq).
+    """Leases of neighbors to one node at one time as one row: (node, started_ms, updated_ms, first, last).
 
     Slices are leased in order, so that one statement serves hundreds of them (docs/adr/0016-fast.md).
     """

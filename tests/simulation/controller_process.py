@@ -106,6 +106,7 @@ class Controller(Process):
         except FencedError:
             self.die("it ended with exit code 3")
             return
+        self.world.oracle.took_over(self)
         self.on_death(lambda _: store.close())
         self.writer = Writer(self, store)
         self._machine = ExecutionMachine(

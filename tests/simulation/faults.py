@@ -71,7 +71,7 @@ class Kind(StrEnum):
 _RARE: Final = frozenset({Step.SPAWN, Step.END, Step.ENDED, Step.APPLY, Step.APPLIED, Step.LEAVE})
 _PASSINGS: Final = {step: 3 if step in _RARE else 40 for step in Step} | {Step.BIRTH: 8}
 _ORPHANS: Final = 0.04
-"""Seeds in which a master dies just after it has forked a controller: the only way to two that live at once."""
+"""Seeds in which a master dies as soon as it has forked a controller: then two of them live for a while."""
 _HARSH: Final = (Kind.POWER, Kind.STOP)  # they end much of what a schedule could still show: drawn less often
 
 

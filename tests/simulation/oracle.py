@@ -86,13 +86,16 @@ class Oracle:
                     f"the result of attempt {epoch} of slice {seq} of {ex_id} was acknowledged, not written"
                 )
 
+    def took_over(self, controller: Controller) -> None:
+        """A controller has opened its store: no older one can write from now on."""
+        self._generations[controller.ex_id] = controller.generation
+
     def committed(self, controller: Controller, batch: Batch) -> None:
         """A controller's batch is on the disk."""
         ex_id, generation = controller.ex_id, controller.generation
-        newest = self._generations.get(ex_id, 0)
-        if generation < newest:
-            self._fail(f"generation {generation} of {ex_id} wrote after generation {newest}")
-        self._generations[ex_id] = generation
+        newest = self._generations[ex_id]
+        if generation != newest:
+            self._fail(f"generation {generation} of {ex_id} wrote after generation {newest} had taken over")
         paused_at = self._paused_at.get(ex_id)
         if paused_at is not None and controller.born > paused_at and leased_in(batch):
             self._fail(f"generation {generation} of {ex_id} leased slices, and was born paused")
