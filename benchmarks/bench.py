@@ -9,6 +9,7 @@ here says why.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -62,5 +63,11 @@ def measure(name: str) -> Outcome:
     return outcome
 
 
+def give_up(*_: object) -> None:
+    """SIGTERM ends a run as Ctrl-C does: what it started is ended first."""
+    sys.exit(143)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, give_up)
     sys.exit(main(sys.argv[1:]))

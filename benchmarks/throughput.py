@@ -16,7 +16,7 @@ from benchmarks.report import ROOT
 
 SLICES = 200_000
 TURNS = 3
-UNITS = {"celery": 4_000, "dask": 10_000, "pgqueuer": 40_000}
+UNITS = {"celery": 3_000, "dask": 5_000, "pgqueuer": 40_000}
 AT_ONCE = 8
 Turn = Callable[[], float]
 T = TypeVar("T")
