@@ -16,7 +16,7 @@ $(shell rm -f .venv/.runtime)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check docs bench faults chaos recovery test-systemd test-network clean
+.PHONY: help demo test lint check docs bench faults chaos recovery simulate mutants test-systemd test-network clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -49,6 +49,12 @@ bench: .venv/.dev ## measure every row of docs/benchmarks.md, or ROW="idle first
 
 faults: .venv/.dev ## kill each kind of process in mid-run, and say what became of the slices
 	@$(PY) -m benchmarks.faults
+
+simulate: .venv/.dev ## play schedules of faults on virtual time (SEEDS=10000, or SEED=123 again)
+	@$(PY) -m tools.simulate
+
+mutants: .venv/.dev ## plant ten faults, and see the simulation find each
+	@$(PY) -m tools.mutants
 
 chaos: .venv/.runtime ## 200 kills at random, then verify
 	@$(PY) -m sliceworks.cli chaos --seed 1 --kills 200 $(ARGS)

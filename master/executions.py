@@ -7,8 +7,10 @@ boot id have shown that it is the same process.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
+import socket
 import sqlite3
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ import structlog
 
 from sliceworks.master.cluster import effects as ef
 from sliceworks.master.cluster import events as ev
-from sliceworks.master.execution.start import ControllerStart
+from sliceworks.master.execution.start import GO, ControllerStart
 from sliceworks.master.execution.statistics import statistics
 from sliceworks.master.store.engine import StateStore, state_store
 from sliceworks.master.store.history import StoredOutcome, read_counts, read_outcome
@@ -86,6 +88,7 @@ class ControllerProcesses:
         self._setup = setup
         self._tell = tell
         self._group = asyncio.TaskGroup()
+        self._waiting: dict[tuple[str, int], socket.socket] = {}  # controllers that were not released yet
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> ControllerProcesses:
@@ -102,6 +105,12 @@ class ControllerProcesses:
     def spawn(self, order: ef.SpawnController) -> None:
         """See `Processes`."""
         self._do(self._spawn(order), f"controller {order.ex_id}")
+
+    def release(self, order: ef.ReleaseController) -> None:
+        """See `Processes`."""
+        if pipe := self._waiting.pop((order.ex_id, order.generation), None):
+            with contextlib.suppress(OSError), pipe:
+                pipe.send(GO)
 
     def watch(self, order: ef.WatchController) -> None:
         """See `Processes`."""
@@ -128,11 +137,19 @@ class ControllerProcesses:
         except (SliceworksError, OSError) as error:
             how = f"it could not be started: {error}"
             return self._tell(ev.ControllerExited(order.ex_id, order.generation, how))
-        identity = _identity_of(child)
-        self._tell(ev.ControllerSpawned(order.ex_id, order.generation, identity))
-        status = await ended
+        self._waiting[order.ex_id, order.generation] = child.sock
+        self._tell(ev.ControllerSpawned(order.ex_id, order.generation, _identity_of(child)))
+        try:
+            status = await ended
+        finally:
+            self._forget(order)
         self._tell(ev.ControllerExited(order.ex_id, order.generation, _how(status)))
         return None
+
+    def _forget(self, order: ef.SpawnController) -> None:
+        """A controller that was not released reads the end of its pipe, and ends."""
+        if pipe := self._waiting.pop((order.ex_id, order.generation), None):
+            pipe.close()
 
     async def _watch(self, order: ef.WatchController) -> None:
         try:
@@ -196,8 +213,7 @@ def _outcome_of(stored: StoredOutcome) -> ControllerOutcome:
 
 
 def _identity_of(child: Child) -> Identity:
-    """Who the child is; its pipe has carried its start, and is of no more use."""
-    child.sock.close()
+    """Who the child is."""
     os.close(child.pidfd)
     return Identity(child.pid, child.start_time, _boot_id())
 

@@ -35,6 +35,10 @@ class Processes(Protocol):
         """Start one."""
         ...
 
+    def release(self, order: ef.ReleaseController) -> None:
+        """Let one begin that was started."""
+        ...
+
     def watch(self, order: ef.WatchController) -> None:
         """Say when one has ended that was not started here."""
         ...
@@ -158,12 +162,12 @@ class ClusterReactor(Actor[ev.Event]):
             case _:
                 self._perform_on_processes(effect)
 
-    def _perform_on_processes(
-        self, effect: ef.SpawnController | ef.WatchController | ef.EndController | ef.InspectStore
-    ) -> None:
+    def _perform_on_processes(self, effect: ef.ProcessEffect) -> None:
         match effect:
             case ef.SpawnController():
                 self._ports.processes.spawn(effect)
+            case ef.ReleaseController():
+                self._ports.processes.release(effect)
             case ef.WatchController():
                 self._ports.processes.watch(effect)
             case ef.EndController():

@@ -53,12 +53,13 @@ def raise_generation(core: Core, execution: Execution) -> None:
 
 
 def spawned(core: Core, event: ev.ControllerSpawned) -> None:
-    """The process exists; a hello has to follow."""
+    """The process exists, and waits until it is on record: no master may forget one that has begun."""
     execution = _of_generation(core, event.ex_id, event.generation)
     if execution is None or not isinstance(execution.controller, Spawning):
         return core.emit(ef.EndController(event.ex_id, event.identity))
     execution.controller = Missing(event.identity, core.now.monotonic_ms + core.limits.hello_ms)
     core.change(execution, controller=event.identity)
+    core.after_save(ef.ReleaseController(event.ex_id, event.generation), execution)
     if execution.row.status is S.SCHEDULING:
         core.set_status(execution, S.INITIALIZING)
     if core.closing:

@@ -63,7 +63,7 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class SpawnController:
-    """Start the controller; ControllerSpawned follows, and at its end (or instead) ControllerExited."""
+    """Fork the controller, which waits; ControllerSpawned follows, at its end (or instead) ControllerExited."""
 
     ex_id: str
     job_id: str
@@ -71,6 +71,14 @@ class SpawnController:
     secret: bytes
     wishes: Wishes
     document: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseController:
+    """Its process is on record: let it begin.  One that is never released ends with its master."""
+
+    ex_id: str
+    generation: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,17 +146,9 @@ class Note:
     fields: dict[str, object]
 
 
+ProcessEffect: TypeAlias = (
+    SpawnController | ReleaseController | WatchController | EndController | InspectStore
+)
 Effect: TypeAlias = (
-    Save
-    | Answer
-    | Reject
-    | SpawnController
-    | WatchController
-    | EndController
-    | InspectStore
-    | SendController
-    | SendNode
-    | DropSession
-    | Alone
-    | Note
+    Save | Answer | Reject | ProcessEffect | SendController | SendNode | DropSession | Alone | Note
 )

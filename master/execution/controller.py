@@ -27,7 +27,7 @@ from sliceworks.master.execution.machine import ExecutionMachine
 from sliceworks.master.execution.model import Now, Rules
 from sliceworks.master.execution.slicer_child import SlicerChild
 from sliceworks.master.execution.slicing import SlicerStart
-from sliceworks.master.execution.start import ControllerStart
+from sliceworks.master.execution.start import GO, ControllerStart
 from sliceworks.master.execution.to_master import End, MasterSession
 from sliceworks.master.execution.writer import StoreWriter
 from sliceworks.master.store.contract import BatchStore
@@ -52,9 +52,12 @@ EXIT_FENCED: Final = 3
 
 
 def run_controller(sock: socket.socket, payload: bytes) -> int:
-    """The main of a forked controller; the pipe to the master only carried its start."""
+    """The main of a forked controller.
+
+    It touches nothing before the master says on the pipe that this process is on record: a master that dies
+    in between leaves no controller that its successor does not know of.
+    """
     start = unpack(payload, ControllerStart)
-    sock.close()
     configure_logging(
         level=start.log_level,
         style=start.log_format,
@@ -65,6 +68,9 @@ def run_controller(sock: socket.socket, payload: bytes) -> int:
     nursery = ForkServer.fork_here(NURSERY)
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+    with sock:
+        if sock.recv(len(GO)) != GO:
+            return 0
     return uvloop.run(_run(start, nursery))
 
 

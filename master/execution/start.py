@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
 from sliceworks.protocol.messages import Wishes
+
+GO: Final = b"g"
+"""What the master writes into the controller's pipe when its process is on record: begin."""
 
 
 class ControllerStart(Struct, frozen=True):

@@ -74,6 +74,9 @@ class PlayedProcesses:
         self.tell(ev.ControllerSpawned(order.ex_id, order.generation, identity))
         self._ordered.set()
 
+    def release(self, order: ef.ReleaseController) -> None:
+        pass
+
     def watch(self, order: ef.WatchController) -> None:
         pass
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -21,7 +23,7 @@ from sliceworks.master.store.history import StoredOutcome
 from sliceworks.operations.validation import validate_job
 from sliceworks.protocol.forkserver import ForkServer
 from sliceworks.protocol.messages import SliceCounts, Wishes
-from sliceworks.protocol.process import Identity, end_process, identity_of, is_alive
+from sliceworks.protocol.process import Identity, end_process, identity_of, is_alive, wait_dead
 from sliceworks.protocol.settings import Settings
 
 JOB = {"operations": [{"_op": "data_generator"}, {"_op": "noop"}]}
@@ -86,9 +88,22 @@ async def test_a_controller_outlives_its_master(tmp_path: Path, told: Told) -> N
     ):
         processes.spawn(order())
         spawned = await told.next()
+        processes.release(ef.ReleaseController("ex", 1))
     assert isinstance(spawned, ev.ControllerSpawned)
     assert recorded_alive(spawned.identity)
     await end_process(spawned.identity, grace_seconds=0)
+
+
+async def test_a_controller_that_was_not_released_ends_with_its_master(tmp_path: Path, told: Told) -> None:
+    setup = ControllerSetup(Settings(data_dir=tmp_path, log_level="fatal"), "http://127.0.0.1:1")
+    async with ForkServer.start("sliceworks.master.children") as forks:
+        async with ControllerProcesses(forks, setup, told) as processes:
+            processes.spawn(order())
+            spawned = await told.next()
+        assert isinstance(spawned, ev.ControllerSpawned)
+        with contextlib.suppress(ProcessLookupError):
+            await wait_dead(os.pidfd_open(spawned.identity.pid))
+    assert not (tmp_path / "ex").exists(), "it touches nothing before it is released"
 
 
 async def test_the_end_of_an_adopted_controller_is_told(processes: ControllerProcesses, told: Told) -> None:

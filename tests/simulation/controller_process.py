@@ -69,6 +69,9 @@ class Controller(Process):
         self._session: MasterSession
         world.controllers[self.pid] = self
         self.on_death(self._forgotten)
+
+    def begin(self) -> None:
+        """The master has it on record."""
         self.post(self.engine.draw(5, 40), self._open)
 
     @property

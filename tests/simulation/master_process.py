@@ -58,6 +58,8 @@ class Master(Process):
         self._timer = 0
         self._answers: dict[int, Callable[[ef.Answer | ef.Reject], None]] = {}
         self._requests = 0
+        self._waiting: dict[tuple[str, int], Controller] = {}  # forked, and not released yet
+        self.on_death(self._leave_waiting)
         self.post(self.engine.draw(50, 300), self._restore)
 
     def feed(self, event: ev.Event) -> None:
@@ -137,6 +139,9 @@ class Master(Process):
             case ef.SpawnController():
                 self.world.pass_step(Step.SPAWN, self)
                 self.post(self.engine.draw(2, 30), self._fork, effect)
+            case ef.ReleaseController(ex_id, generation):
+                if controller := self._waiting.pop((ex_id, generation), None):
+                    controller.begin()
             case ef.WatchController(ex_id, generation, identity):
                 self._watch(ex_id, generation, self._process(identity))
             case ef.EndController(_, identity):
@@ -211,11 +216,16 @@ class Master(Process):
             how = "it could not be started: no memory"
             self.feed(ev.ControllerExited(order.ex_id, order.generation, how))
             return
-        controller = Controller(self.world, order)
+        controller = self._waiting[order.ex_id, order.generation] = Controller(self.world, order)
         self._watch(order.ex_id, order.generation, controller)
         self.world.pass_step(Step.SPAWN, self)
         identity = Identity(controller.pid, controller.born, self.world.boot_id)
         self.feed(ev.ControllerSpawned(order.ex_id, order.generation, identity))
+
+    def _leave_waiting(self, _how: str) -> None:
+        """A controller that was not released reads the end of its pipe, and ends."""
+        for controller in self._waiting.values():
+            controller.post(1, controller.die, "it ended with exit code 0")
 
     def _watch(self, ex_id: str, generation: int, controller: Controller | None) -> None:
         if controller is None:
