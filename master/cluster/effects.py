@@ -63,7 +63,7 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class SpawnController:
-    """Fork the controller, which waits; ControllerSpawned follows, at its end (or instead) ControllerExited."""
+    """Fork the controller, which waits; ControllerSpawned follows, and at its end ControllerExited."""
 
     ex_id: str
     job_id: str
