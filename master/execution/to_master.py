@@ -19,7 +19,7 @@ import structlog
 from sliceworks.master.execution.events import Event
 from sliceworks.master.execution.start import ControllerStart
 from sliceworks.master.store.execution import SCHEMA
-from sliceworks.protocol.channel import Backoff, Channel, ChannelClosed, connect
+from sliceworks.protocol.channel import Backoff, Channel, ChannelClosed, connect, stay_cancelled
 from sliceworks.protocol.codec import Decoder
 from sliceworks.protocol.errors import PeerError
 from sliceworks.protocol.messages import (
@@ -92,6 +92,7 @@ class MasterSession:
                 end = await self._converse_once(session, backoff)
                 if end is not None:
                     return end
+                stay_cancelled()
                 await asyncio.sleep(backoff.next_seconds())
 
     async def _converse_once(self, session: aiohttp.ClientSession, backoff: Backoff) -> End | None:
