@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sliceworks.cli.chaos_plan import Kind
 from sliceworks.cli.chaos_victims import Victims
-from sliceworks.cli.client import Api, Counts
+from sliceworks.cli.client import Client, Counts
 from sliceworks.protocol.errors import SliceworksError
 from sliceworks.protocol.states import TERMINAL_STATUSES
 
@@ -37,7 +37,7 @@ class Look:
 class Scene:
     """The cluster, and the execution that it runs now."""
 
-    def __init__(self, api: Api, *, workers: int) -> None:
+    def __init__(self, api: Client, *, workers: int) -> None:
         self.victims = Victims()
         self.ex_id = ""
         self.slices = 0
@@ -46,7 +46,7 @@ class Scene:
 
     async def begin(self, job: bytes, slices: int) -> None:
         """Start the next execution."""
-        self.ex_id = (await self._api.submit(job)).ex_id
+        self.ex_id = (await self._api.jobs.submit(job)).ex_id
         self.slices = slices
 
     async def look(self) -> Look | None:
@@ -58,8 +58,10 @@ class Scene:
 
     async def _look(self) -> Look:
         async with asyncio.timeout(ANSWER_SECONDS):
-            execution, counts = await self._api.execution(self.ex_id), await self._api.counts(self.ex_id)
-            look = _look(self.ex_id, execution["_status"], counts=counts, nodes=await self._api.nodes())
+            execution = await self._api.executions.get(self.ex_id)
+            counts = await self._api.executions.counts(self.ex_id)
+            nodes = [node.document for node in await self._api.cluster.nodes()]
+        look = _look(self.ex_id, execution.status, counts=counts, nodes=nodes)
         if look.controllers:
             self.victims.controller_is(look.controllers[-1])
         return look

@@ -15,7 +15,7 @@ from sliceworks.cli.chaos_cluster import Scene
 from sliceworks.cli.chaos_ledger import Ledger
 from sliceworks.cli.chaos_plan import Episode, episodes, extra_episode
 from sliceworks.cli.chaos_strikes import LOOK_SECONDS, PATIENCE_SECONDS, NoRecoveryError, Strikes
-from sliceworks.cli.client import Api
+from sliceworks.cli.client import Client
 from sliceworks.cli.local_cluster import ClusterPlan
 
 SLICES: Final = 2_000
@@ -38,7 +38,7 @@ class ChaosRun:
 
     def __init__(
         self,
-        api: Api,
+        api: Client,
         plan: ClusterPlan,
         orders: Orders,
         *,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sliceworks.cli.client import Api, Counts
+from sliceworks.cli.client import Client, Counts
 from sliceworks.cli.interrupts import Interrupts, interrupts
 from sliceworks.cli.local_cluster import ClusterPlan, local_cluster
 from sliceworks.cli.output import say
@@ -43,23 +43,24 @@ async def run_job(job: bytes, plan: ClusterPlan) -> RunResult:
     with interrupts() as wishes:
         async with local_cluster(plan, wishes, say) as api:
             started = time.monotonic()
-            ex_id = (await api.submit(job)).ex_id
+            ex_id = (await api.jobs.submit(job)).ex_id
             with display() as shown:
                 execution, counts = await _follow(api, ex_id, wishes=wishes, shown=shown)
             return RunResult(execution, counts, time.monotonic() - started, plan.data_dir)
 
 
 async def _follow(
-    api: Api, ex_id: str, *, wishes: Interrupts, shown: Display
+    api: Client, ex_id: str, *, wishes: Interrupts, shown: Display
 ) -> tuple[dict[str, Any], Counts]:
     """Look at the execution until it is over; a master that is being started again is waited for."""
     asked = False
     while True:
         with contextlib.suppress(UnavailableError):
             if wishes.stopping.is_set() and not asked:
-                await api.post(f"/ex/{ex_id}/_stop", blocking="false")
+                await api.executions.stop(ex_id, blocking=False)
                 asked = True
-            execution, counts = await api.execution(ex_id), await api.counts(ex_id)
+            execution = (await api.executions.get(ex_id)).document
+            counts = await api.executions.counts(ex_id)
             shown.show(snapshot_of(execution, counts))
             if execution["_status"] in TERMINAL_STATUSES:
                 return execution, counts

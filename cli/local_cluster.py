@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from sliceworks.cli.client import Api
+from sliceworks.cli.client import Client
 from sliceworks.cli.daemon_process import RESTART_SECONDS, DaemonEndedError, DaemonProcess, ended_at_exit
 from sliceworks.cli.descendants import orphans_ended
 from sliceworks.cli.interrupts import Interrupts
@@ -52,7 +52,7 @@ class ClusterPlan:
 @asynccontextmanager
 async def local_cluster(
     plan: ClusterPlan, wishes: Interrupts, say: Callable[[str], None]
-) -> AsyncIterator[Api]:
+) -> AsyncIterator[Client]:
     """Start a cluster, keep its daemons running, end it; `say` gets a line for each restart.
 
     DaemonEndedError if a daemon does not start, InterruptedAtStartError if the person does not wait for it.
@@ -62,7 +62,7 @@ async def local_cluster(
         stack.enter_context(orphans_ended())
         master = await stack.enter_async_context(ended_at_exit(_daemon("master", plan)))
         port = await _start_master(master, plan, wishes)
-        api = await stack.enter_async_context(Api.open(f"http://{HOST}:{port}"))
+        api = await stack.enter_async_context(Client.open(f"http://{HOST}:{port}"))
         await _started(master, wishes, partial(_is_there, master, 0, api))
         worker = await stack.enter_async_context(ended_at_exit(_daemon("worker", plan)))
         wishes.hurry = worker.kill  # never the master: it ends its controllers
@@ -113,14 +113,14 @@ async def _started(
         raise DaemonEndedError(message) from error
 
 
-async def _is_there(daemon: DaemonProcess, slots: int, api: Api) -> bool:
+async def _is_there(daemon: DaemonProcess, slots: int, api: Client) -> bool:
     """Whether the cluster state shows this very daemon; another master may have the port, and answer."""
     try:
-        nodes = await api.nodes()
+        nodes = await api.cluster.nodes()
     except UnavailableError:
         return False
     return any(
-        node["pid"] == daemon.pid and node["state"] == "connected" and node["total"] == slots
+        node.pid == daemon.pid and node.is_connected and node.total == slots
         for node in nodes
     )
 

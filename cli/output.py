@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, TypeVar
+from itertools import islice
+from typing import Any, Final, TypeVar
 
 import click
 
-UNLIMITED = 10_000  # columns of a table that goes into a file
+from sliceworks.cli.table import lines_of, visible
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Document = Mapping[str, Any]
+
+_COLORED: Final = frozenset({"_status", "status", "state"})
+_COLORS: Final = {
+    "completed": "green",
+    "connected": "green",
+    "running": "cyan",
+    "recovering": "cyan",
+    "start": "cyan",
+    "paused": "yellow",
+    "stopping": "yellow",
+    "failing": "red",
+    "failed": "red",
+    "rejected": "red",
+    "terminated": "red",
+    "disconnected": "red",
+    "error": "red",
+    "timed out": "red",
+}
 
 
 class Style(StrEnum):
@@ -45,12 +66,14 @@ def default_style() -> Style:
     return Style.TABLE if sys.stdout.isatty() else Style.NDJSON
 
 
-def print_rows(rows: Sequence[Document], columns: Sequence[str], style: Style) -> None:
+def print_rows(rows: Iterable[Document], columns: Sequence[str], style: Style) -> None:
     """A list of documents; a table shows `columns`, JSON shows all."""
     if style is Style.TABLE:
-        _print_table([[_cell(row.get(column)) for column in columns] for row in rows], columns)
+        _print_table([[cell_text(row.get(column)) for column in columns] for row in rows], columns)
         return
-    texts = [json.dumps(rows, indent=2)] if style is Style.JSON else [json.dumps(row) for row in rows]
+    texts = (
+        [json.dumps(list(rows), indent=2)] if style is Style.JSON else [json.dumps(row) for row in rows]
+    )
     for text in texts:
         click.echo(text)
 
@@ -61,9 +84,9 @@ def print_document(document: Any, style: Style) -> None:
         click.echo(json.dumps(document, indent=2 if style is Style.JSON else None))
         return
     if not isinstance(document, Mapping):
-        click.echo(_cell(document))
+        click.echo(visible(cell_text(document)))
         return
-    _print_table([[key, _cell(value)] for key, value in document.items()], ["field", "value"])
+    _print_table([[key, cell_text(value)] for key, value in document.items()], ["field", "value"])
 
 
 def say(text: str) -> None:
@@ -71,19 +94,33 @@ def say(text: str) -> None:
     click.echo(f"sliceworks: {text}", err=True)
 
 
-def _cell(value: Any) -> str:
+def cell_text(value: Any) -> str:
+    """A value as a cell of a table."""
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def has_colors() -> bool:
+    """Whether stdout is a terminal whose owner did not ask for plain text."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def _print_table(rows: list[list[str]], columns: Sequence[str]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Column, Table
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    paint = _paint if has_colors() else _plain
+    lines = lines_of(columns, rows, width=width, paint=paint)
+    while part := list(islice(lines, 1000)):
+        click.echo("\n".join(part))
 
-    table = Table(*(Column(name, overflow="fold") for name in columns), box=box.SIMPLE_HEAD, show_edge=False)
-    for row in rows:
-        table.add_row(*row)
-    width = None if sys.stdout.isatty() else UNLIMITED
-    Console(markup=False, highlight=False, width=width).print(table)
+
+def _plain(_column: str, text: str) -> str:
+    return text
+
+
+def _paint(column: str, text: str) -> str:
+    """The header is bold; states have colors."""
+    if not column:
+        return click.style(text, bold=True)
+    color = _COLORS.get(text) if column in _COLORED else None
+    return click.style(text, fg=color) if color else text

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 import orjson
@@ -19,7 +19,13 @@ from sliceworks.master.store.contract import ClusterStore
 from sliceworks.master.store.records import JobRecord
 from sliceworks.protocol.actor import MailboxClosed, MailboxFull
 from sliceworks.protocol.clock import Clock
-from sliceworks.protocol.errors import InvalidError, NotFoundError, UnavailableError, UnprocessableError
+from sliceworks.protocol.errors import (
+    GoneError,
+    InvalidError,
+    NotFoundError,
+    UnavailableError,
+    UnprocessableError,
+)
 from sliceworks.protocol.ids import new_id
 from sliceworks.protocol.states import TERMINAL_STATUSES, ExecutionStatus
 
@@ -27,6 +33,9 @@ R = TypeVar("R", bound=ef.Reply)
 
 API_VERSION: Final = "v3.18.0"
 """Of the API that is spoken."""
+
+_OURS: Final = frozenset({"job_id", "_context", "_created", "_updated", "_deleted", "_deleted_on"})
+"""What a document that was read carries beside what was posted; a client may send it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +90,34 @@ class Commands:
         job = JobRecord(new_id(), validated["name"], document, created_ms=now_ms, updated_ms=now_ms)
         return await self._start(validated, job.job_id, job=job, run=start)
 
+    async def update(self, job_id: str, posted: dict[str, Any]) -> JobRecord:
+        """Replace a stored job, whole; InvalidError with all faults.  What runs is not touched.
+
+        A job that is switched to inactive is not checked, so that a broken one can be put away.
+        """
+        if not posted:
+            message = f"no data was provided to update job {job_id}"
+            raise InvalidError(message)
+        stored = await self._usable_job(job_id, "updated")
+        return await self._replace(stored, {key: posted[key] for key in posted if key not in _OURS})
+
+    async def set_active(self, job_id: str, *, active: bool) -> JobRecord:
+        """Say whether a job is one to look after; what runs is not touched."""
+        stored = await self._usable_job(job_id, "updated")
+        return await self._replace(stored, {**orjson.loads(stored.document), "active": active})
+
+    async def delete(self, job_id: str) -> JobRecord:
+        """Delete a job and its executions from all lists; ConflictError while it runs."""
+        stored = await self._store.job(job_id)
+        if stored.deleted_ms is not None:
+            message = f"Job {job_id} has already been deleted."
+            raise GoneError(message)
+        await self._ask(lambda request: ev.JobDeleteRequested(request, job_id), ef.Done)
+        return await self._store.job(job_id)
+
     async def start(self, job_id: str) -> Started:
         """Run a stored job anew; ConflictError while it runs."""
-        job = await self._store.job(job_id)
+        job = await self._usable_job(job_id, "started")
         validated = await self._validate(job.document)
         return await self._start(validated, job_id, job=None, run=True)
 
@@ -114,6 +148,29 @@ class Commands:
     async def change_workers(self, ex_id: str, change: ev.WorkersChange) -> None:
         """Change the number of workers wanted."""
         await self._ask(lambda request: ev.WorkersRequested(request, ex_id, change), ef.Done)
+
+    async def change_log_level(self, ex_id: str, level: str) -> None:
+        """Log from this level on, in every process of an execution."""
+        await self._ask(lambda request: ev.LogLevelRequested(request, ex_id, level), ef.Done)
+
+    async def _usable_job(self, job_id: str, verb: str) -> JobRecord:
+        stored = await self._store.job(job_id)
+        if stored.deleted_ms is not None:
+            message = f"Job {job_id} has been deleted and cannot be {verb}."
+            raise GoneError(message)
+        return stored
+
+    async def _replace(self, stored: JobRecord, posted: dict[str, Any]) -> JobRecord:
+        document = orjson.dumps(posted)
+        was_active = orjson.loads(stored.document).get("active") is not False
+        if was_active and posted.get("active") is False:
+            name = str(posted.get("name") or stored.name)
+        else:
+            name = (await self._validate(document))["name"]
+        updated_ms = max(self._clock.wall_ms(), stored.updated_ms + 1)
+        job = replace(stored, name=name, document=document, updated_ms=updated_ms)
+        await self._ask(lambda request: ev.JobSaveRequested(request, job, stored.updated_ms), ef.Done)
+        return job
 
     async def _start(
         self, validated: dict[str, Any], job_id: str, *, job: JobRecord | None, run: bool

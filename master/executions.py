@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import cache
 from types import TracebackType
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import structlog
 
@@ -28,9 +28,9 @@ from sliceworks.master.store.engine import StateStore, state_store
 from sliceworks.master.store.history import StoredOutcome, read_counts, read_outcome
 from sliceworks.protocol.channel import Backoff
 from sliceworks.protocol.codec import pack
-from sliceworks.protocol.documents import LogLevel
 from sliceworks.protocol.errors import SliceworksError, StoreError, StoreUnavailableError
 from sliceworks.protocol.forkserver import Child, ExitStatus, ForkServer
+from sliceworks.protocol.log import level_of
 from sliceworks.protocol.messages import ControllerOutcome, ControllerReport, SliceCounts
 from sliceworks.protocol.process import Identity, end_process, identity_of, is_alive, wait_dead
 from sliceworks.protocol.settings import Settings
@@ -71,7 +71,7 @@ class ControllerSetup:
             heartbeat_ms=controller_heartbeat_ms(settings),
             slicer_timeout_ms=settings.slicer_timeout,
             worker_disconnect_timeout_ms=settings.worker_disconnect_timeout,
-            log_level=_level(order.wishes.log_level) or settings.log_level,
+            log_level=level_of(order.wishes.log_level, settings.log_level),
             log_format=settings.log_format,
             state_url=settings.state.url,
         )
@@ -222,11 +222,6 @@ def _identity_of(child: Child) -> Identity:
 def _boot_id() -> str:
     own = identity_of(os.getpid())
     return own.boot_id if own else ""
-
-
-def _level(name: str) -> LogLevel | None:
-    """A wish of a validated document."""
-    return cast("LogLevel", name) if name else None
 
 
 def _how(status: ExitStatus) -> str:

@@ -62,6 +62,12 @@ class ConflictError(SliceworksError):
     code = "conflict"
 
 
+class NotAllowedError(SliceworksError):
+    """Whoever asks may not."""
+
+    code = "not_allowed"
+
+
 class GoneError(SliceworksError):
     """The thing was deleted."""
 
@@ -125,6 +131,7 @@ HTTP_STATUS: dict[str, int] = {
     "version": 400,
     "not_found": 404,
     "conflict": 409,
+    "not_allowed": 403,
     "gone": 410,
     "invalid": 400,
     "unprocessable": 422,
@@ -143,6 +150,7 @@ EXIT_CODE: dict[str, int] = {
     "version": 1,
     "not_found": 4,
     "conflict": 5,
+    "not_allowed": 6,
     "gone": 5,
     "invalid": 2,
     "unprocessable": 2,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NewType
 
@@ -57,3 +58,20 @@ def seq_of(ex_id: ExId, slice_id: SliceId) -> Seq | None:
     if value & ~_LOW_MASK != base:
         return None
     return Seq((value & _LOW_MASK) ^ mask)
+
+
+class SliceKeys:
+    """Finds which of several executions made a slice, and as which one, from the id that it keeps when copied."""
+
+    def __init__(self, ex_ids: Sequence[ExId]) -> None:
+        masks = [_masks(ex_id) for ex_id in ex_ids]
+        self._known = {base: (place, mask) for place, (base, mask) in enumerate(masks)}
+
+    def of(self, slice_id: SliceId) -> tuple[int, Seq] | None:
+        """The place of the execution among those given, and the seq there; None for an id of no one of them."""
+        value = uuid.UUID(slice_id).int
+        found = self._known.get(value & ~_LOW_MASK)
+        if found is None:
+            return None
+        place, mask = found
+        return place, Seq((value & _LOW_MASK) ^ mask)

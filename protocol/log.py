@@ -39,13 +39,14 @@ def configure_logging(
 
     Those of the standard library's `logging` too: asyncio and aiohttp write there.  Call it again to change.
     """
+    _Logger.filter_at(level)
     out = stream or sys.stderr
     as_json = style == "json" or (style == "auto" and not out.isatty())
     shared = _shared(bound)
     ends = _json_ends(out) if as_json else _console_ends(colors=out.isatty())
     structlog.configure(
         processors=[*shared, *ends],
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        wrapper_class=_Logger,
         logger_factory=lambda *_: _Lines(out),
         cache_logger_on_first_use=False,
     )
@@ -57,6 +58,26 @@ def configure_logging(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ends],
         ),
     )
+
+
+def level_of(name: str, default: Level) -> Level:
+    """The level of this name, as a peer sent it; "" means the default."""
+    return next((level for level in _LEVELS if level == name), default)
+
+
+def change_level(level: Level) -> None:
+    """Log from this level on; loggers that were bound before, authors' own too, follow."""
+    _Logger.filter_at(level)
+    _set_standard_level(_LEVELS[level])
+
+
+class _Logger(structlog.make_filtering_bound_logger(logging.INFO)):  # type: ignore[misc] # made by a function
+    """Every logger of this process: what is below the level costs next to nothing."""
+
+    @classmethod
+    def filter_at(cls, level: Level) -> None:
+        """Let all of them, wherever they are kept, do what structlog's own class for this level does."""
+        cls.__bases__ = (structlog.make_filtering_bound_logger(_LEVELS[level]),)
 
 
 class _Lines:
@@ -119,5 +140,10 @@ def _adopt_standard_logging(level: int, out: TextIO, formatter: logging.Formatte
     handler = logging.StreamHandler(out)
     handler.setFormatter(formatter)
     logging.raiseExceptions = False
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.basicConfig(handlers=[handler], force=True)
+    _set_standard_level(level)
+
+
+def _set_standard_level(level: int) -> None:
+    logging.getLogger().setLevel(level)
     logging.getLogger("aiohttp.access").setLevel(max(level, logging.WARNING))

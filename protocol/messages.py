@@ -15,6 +15,8 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct
 
+from sliceworks.protocol.log import Level
+
 VERSION = 1
 MAX_REQUEST_BYTES = 1_000_000
 CONTROLLER_ENDS = "the controller ends"  # the reason in the close frame of a link that is over
@@ -97,6 +99,7 @@ class Assignment(Struct, array_like=True, frozen=True):
     workers: Count  # wanted on this node; 0: end them, after the slice in hand
     grace_ms: Count  # how long an ending worker may take before SIGKILL
     execution: bytes  # the execution document, JSON
+    log_level: Text = ""  # of its workers; "": the node's own
 
 
 class Assignments(Struct, array_like=True, frozen=True, tag=13):
@@ -220,7 +223,7 @@ class LinkHello(Struct, array_like=True, frozen=True, tag=30):
     nonce: bytes
     proof: bytes  # proof_of(secret, "daemon", nonce)
     node_id: Text
-    incarnation: Text
+    incarnation: Text  # of the daemon; another one whenever it has forgotten how a lease ended
     hostname: Text
     held_seqs: Column
     held_epochs: Column
@@ -375,15 +378,21 @@ class StopSlicing(Struct, array_like=True, frozen=True, tag=55):
     """Shut the slicers down and end."""
 
 
+class LogFrom(Struct, array_like=True, frozen=True, tag=60):
+    """Log from this level on; to slicer children and workers."""
+
+    level: Level
+
+
 NodeToMaster: TypeAlias = Ping | NodeHello | NodeState | Refused
 MasterToNode: TypeAlias = Ping | NodeWelcome | Assignments | Refused
 ControllerToMaster: TypeAlias = Ping | ControllerHello | ControllerReport | ControllerOutcome
 MasterToController: TypeAlias = Ping | Wishes | OutcomeApplied | SaveAndEnd | Refused
 DaemonToController: TypeAlias = Ping | LinkHello | LinkState | SliceResults
 ControllerToDaemon: TypeAlias = Ping | LinkWelcome | RunSlices | RecallSlices | AckResults | Refused
-DaemonToHost: TypeAlias = RunSlices | HostFinish
+DaemonToHost: TypeAlias = RunSlices | HostFinish | LogFrom
 HostToDaemon: TypeAlias = HostReady | HostFailed | HostResults
-ControllerToSlicer: TypeAlias = WantSlices | StopSlicing
+ControllerToSlicer: TypeAlias = WantSlices | StopSlicing | LogFrom
 SlicerToController: TypeAlias = SlicerReady | SlicesMade | SlicingFinished | SlicerFailed
 
 

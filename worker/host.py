@@ -25,13 +25,14 @@ from sliceworks.operations.failure import capped
 from sliceworks.protocol.codec import Decoder
 from sliceworks.protocol.documents import ExecutionSpec
 from sliceworks.protocol.ids import Epoch, ExId, Seq, SliceId, slice_id_of
-from sliceworks.protocol.log import configure_logging
+from sliceworks.protocol.log import change_level, configure_logging
 from sliceworks.protocol.messages import (
     DaemonToHost,
     HostFailed,
     HostFinish,
     HostReady,
     HostResults,
+    LogFrom,
     ResultDetail,
     RunSlices,
 )
@@ -89,7 +90,7 @@ def _prepare(start: WorkerStart) -> ExecutionSpec:
     execution = ExecutionSpec.model_validate_json(start.execution)
     os.environ.update({name: str(value) for name, value in execution.env_vars.items()})
     configure_logging(
-        level=execution.log_level or start.log_level,
+        level=start.log_level,
         style=start.log_format,
         role="worker",
         ex_id=execution.ex_id,
@@ -160,6 +161,8 @@ class Host:
                 self._todo += self._tasks(message)
             case HostFinish():
                 self._finishing = True
+            case LogFrom(level):
+                change_level(level)
             case _ as never:
                 assert_never(never)
 

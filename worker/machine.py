@@ -140,6 +140,11 @@ class PoolMachine:
         """The number that the next batch of results gets."""
         return self._results.next_batch
 
+    @property
+    def has_untold(self) -> bool:
+        """Some lease's result is not acknowledged: a pool that ends like that forgets how the lease ended."""
+        return not self._results.empty
+
     def _on_results(self, worker_id: WorkerId, frame: HostResults) -> None:
         worker = self._crew.get(worker_id)
         if worker is None:

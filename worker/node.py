@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias, assert_never
 
 import structlog
@@ -59,6 +59,8 @@ class Node(Actor[NodeMessage]):
         self._wanted: dict[str, Assignment] = {}
         self._number = 0
         self._first_batch = 1
+        self._incarnation = premises.incarnation
+        self._forgotten = 0  # pools that ended with results that nobody acknowledged
         self._master_found = False
         self._overfull = False
         self._group = asyncio.TaskGroup()
@@ -128,12 +130,24 @@ class Node(Actor[NodeMessage]):
             pool.tell(message)
 
     def _on_over(self, ex_id: str) -> None:
-        self._first_batch = max(self._first_batch, self._pools.pop(ex_id).next_batch)
+        pool = self._pools.pop(ex_id)
+        self._first_batch = max(self._first_batch, pool.next_batch)
+        if pool.has_untold:
+            self._forget()
         self._roster.removed(ex_id)
         log.info("execution_ended_here", ex_id=ex_id)
         self._start(ex_id)
         if self._roster.draining and not self._pools:
             self.drained.set()
+
+    def _forget(self) -> None:
+        """From now on pools speak as a later incarnation, which answers for no lease of an earlier one.
+
+        Otherwise a slice that was begun here, and whose result is forgotten, would look like one that never
+        arrived.
+        """
+        self._forgotten += 1
+        self._premises = replace(self._premises, incarnation=f"{self._incarnation}.{self._forgotten}")
 
     def _drain(self, message: Drain) -> None:
         self._roster.draining = True

@@ -21,7 +21,7 @@ from sliceworks.protocol.actor import Actor, MailboxClosed, Ref, answer
 from sliceworks.protocol.documents import ExecutionSpec
 from sliceworks.protocol.errors import InvalidError
 from sliceworks.protocol.ids import WorkerId
-from sliceworks.protocol.log import Level, Style
+from sliceworks.protocol.log import Level, Style, level_of
 from sliceworks.protocol.messages import Assignment, LinkInfo, WorkerInfo
 from sliceworks.worker.alarm import Alarm
 from sliceworks.worker.events import (
@@ -167,6 +167,11 @@ class Pool(Actor[PoolMessage]):
         """The first number that no batch of results has used."""
         return self._machine.next_batch
 
+    @property
+    def has_untold(self) -> bool:
+        """It has results that nobody acknowledged."""
+        return self._machine.has_untold
+
     def tell(self, message: PoolMessage) -> None:
         """Queue a message; once the pool is over it is dropped, as nothing can matter any more."""
         with contextlib.suppress(MailboxClosed):
@@ -206,6 +211,8 @@ class Pool(Actor[PoolMessage]):
         elif assignment.generation >= self._assignment.generation:
             self._assignment = assignment
             self._link.aim(_target_of(assignment))
+            for slot in self._slots.values():
+                slot.log_from(self._log_level())
             self._feed(Assigned(assignment.workers, assignment.grace_ms, assignment.generation))
         else:
             self._reflected = self._handled
@@ -266,12 +273,15 @@ class Pool(Actor[PoolMessage]):
             hostname=premises.hostname,
             execution=self._assignment.execution,
             durable=premises.durable,
-            log_level=premises.log_level,
+            log_level=self._log_level(),
             log_format=style_for_worker(premises.log_format),
         )
         slot = Slot(start, premises.workshop, operations=self._operations, tell=self.tell)
         self._slots[worker_id] = slot
         slot.live(self._group)
+
+    def _log_level(self) -> Level:
+        return level_of(self._assignment.log_level, self._premises.log_level)
 
     def _push(self) -> None:
         """Tell the node; a worker that waits for a place is none yet."""

@@ -28,12 +28,14 @@ from sliceworks.protocol.clock import Clock
 from sliceworks.protocol.codec import Decoder
 from sliceworks.protocol.forkserver import Child, ExitStatus, ForkServer, ForkServerError
 from sliceworks.protocol.ids import WorkerId
+from sliceworks.protocol.log import Level
 from sliceworks.protocol.messages import (
     HostFailed,
     HostFinish,
     HostReady,
     HostResults,
     HostToDaemon,
+    LogFrom,
     RunSlices,
 )
 from sliceworks.protocol.pipe import AsyncPipe
@@ -85,6 +87,7 @@ class Slot:
         self._workshop = workshop
         self._operations = operations
         self._tell = tell
+        self._log_level = start.log_level
         self._dismissed = False
         self._task: asyncio.Task[None] | None = None
         self._child: Child | None = None
@@ -104,6 +107,13 @@ class Slot:
         """Hand over slices; nothing happens if the worker is dead."""
         if self._pipe:
             self._pipe.send(slices)
+
+    def log_from(self, level: Level) -> None:
+        """Let it log from this level on; as soon as it can be told, if it is no process yet."""
+        if level != self._log_level:
+            self._log_level = level
+            if self._pipe:
+                self._pipe.send(LogFrom(level))
 
     def finish(self) -> None:
         """Let it end after the slice in hand."""
@@ -185,6 +195,8 @@ class Slot:
         self._pipe = await AsyncPipe.open(
             child.sock, _decoder, on_message=self._on_message, on_closed=self._on_closed
         )
+        if self._log_level != self._start.log_level:
+            self._pipe.send(LogFrom(self._log_level))
 
     async def _accompany(self, child: Child, marker: Marker, stderr: WorkerStderr) -> None:
         """To the end, and a little further."""

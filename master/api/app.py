@@ -8,8 +8,9 @@ from typing import Final
 from aiohttp import web
 
 from sliceworks.master.api import cluster, executions, jobs, slices, verbs
-from sliceworks.master.api.context import Api, bind
+from sliceworks.master.api.context import BOUND, Api, bind
 from sliceworks.master.api.faults import answer_faults
+from sliceworks.master.api.openapi.service import Documentation
 
 MAX_BODY_BYTES: Final = 10 * 1024 * 1024
 NODE_PATH: Final = "/_ws/node"
@@ -23,6 +24,8 @@ def make_app(api: Api, *, nodes: WebSocketHandler, controllers: WebSocketHandler
     app = web.Application(middlewares=[answer_faults], client_max_size=MAX_BODY_BYTES)
     for resource in (cluster, jobs, slices, executions, verbs):
         bind(app, api, resource.ROUTES)
+    bound = app[BOUND]
+    bind(app, api, Documentation(bound).routes)
     app.router.add_get(NODE_PATH, nodes)
     app.router.add_get(CONTROLLER_PATH, controllers)
     return app

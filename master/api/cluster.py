@@ -6,7 +6,6 @@ import os
 import platform
 import socket
 import sys
-from importlib import metadata
 from typing import Final
 
 from aiohttp import web
@@ -22,6 +21,7 @@ from sliceworks.master.api.rendering import (
     stats_metrics,
 )
 from sliceworks.master.commands import API_VERSION
+from sliceworks.protocol.version import own_version
 
 OPENMETRICS: Final = "application/openmetrics-text"
 _ARCHITECTURES: Final = {"x86_64": "x64", "aarch64": "arm64"}
@@ -38,7 +38,7 @@ async def get_root(api: Api, request: web.Request) -> web.Response:  # noqa: ARG
             "platform": sys.platform,
             "teraslice_version": API_VERSION,
             "python_version": PYTHON_VERSION,
-            "sliceworks_version": f"v{_own_version()}",
+            "sliceworks_version": f"v{own_version()}",
         }
     )
 
@@ -63,14 +63,6 @@ async def get_stats(api: Api, request: web.Request) -> web.Response:
 async def list_controllers(api: Api, request: web.Request) -> web.Response:  # noqa: ARG001
     """Every connected controller."""
     return answer([controller_json(view) for view in api.view.controllers()])
-
-
-def _own_version() -> str:
-    """Of the installed package; a tree that is run without being installed has none."""
-    try:
-        return metadata.version("sliceworks")
-    except metadata.PackageNotFoundError:
-        return "0"
 
 
 def _wants_metrics(request: web.Request) -> bool:

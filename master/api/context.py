@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 
 from aiohttp import web
 
+from sliceworks.master.api.description import About
 from sliceworks.master.cluster.view import ClusterView
 from sliceworks.master.commands import Commands
 from sliceworks.master.slices import SliceHistory
@@ -40,10 +41,16 @@ class Route:
     method: str
     path: str
     handler: Handler
+    about: About | None = None
+
+
+BOUND: Final[web.AppKey[list[Route]]] = web.AppKey("bound")
+"""Every route that an application serves; `/openapi.json` is made from it."""
 
 
 def bind(app: web.Application, api: Api, routes: Sequence[Route]) -> None:
     """Add routes with both prefixes, with and without a slash at the end."""
+    app.setdefault(BOUND, []).extend(routes)
     for route in routes:
         handler = partial(route.handler, api)
         for prefix in PREFIXES:

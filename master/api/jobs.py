@@ -1,4 +1,4 @@
-"""Jobs: submit, read, start."""
+"""Jobs: submit, read, change, delete, start."""
 
 from __future__ import annotations
 
@@ -47,6 +47,27 @@ async def get_latest_execution(api: Api, request: web.Request) -> web.Response:
     return answer(execution_json(stored, api.settings.hostname, trouble=api.store.trouble))
 
 
+async def update_job(api: Api, request: web.Request) -> web.Response:
+    """Replace a job, whole; it counts from the next start on."""
+    posted = await read_object(request)
+    return answer(job_json(await api.commands.update(request.match_info["job_id"], posted)))
+
+
+async def delete_job(api: Api, request: web.Request) -> web.Response:
+    """Delete a job that does not run, and its executions; they stay readable by their ids."""
+    return answer(job_json(await api.commands.delete(request.match_info["job_id"])))
+
+
+async def activate_job(api: Api, request: web.Request) -> web.Response:
+    """Mark a job as active."""
+    return answer(job_json(await api.commands.set_active(request.match_info["job_id"], active=True)))
+
+
+async def deactivate_job(api: Api, request: web.Request) -> web.Response:
+    """Mark a job as inactive; what runs of it is not touched."""
+    return answer(job_json(await api.commands.set_active(request.match_info["job_id"], active=False)))
+
+
 async def start_job(api: Api, request: web.Request) -> web.Response:
     """Run a job anew."""
     return answer(_started_json(await api.commands.start(request.match_info["job_id"])))
@@ -81,6 +102,10 @@ ROUTES: Final = (
     Route("POST", "/jobs", submit_job),
     Route("GET", "/jobs", list_jobs),
     Route("GET", "/jobs/{job_id}", get_job),
+    Route("PUT", "/jobs/{job_id}", update_job),
+    Route("DELETE", "/jobs/{job_id}", delete_job),
     Route("GET", "/jobs/{job_id}/ex", get_latest_execution),
+    Route("POST", "/jobs/{job_id}/_active", activate_job),
+    Route("POST", "/jobs/{job_id}/_inactive", deactivate_job),
     Route("POST", "/jobs/{job_id}/_start", start_job),
 )

@@ -47,12 +47,15 @@ def answer(value: object, *, status: int = 200) -> web.Response:
 
 def job_json(job: JobRecord) -> Json:
     """A job: as posted, with its identity."""
+    deleted = _deleted_json(job.deleted_ms)
     return {
         **orjson.loads(job.document),
         "job_id": job.job_id,
         "_context": "job",
         "_created": iso_from_ms(job.created_ms),
         "_updated": iso_from_ms(job.updated_ms),
+        **deleted,
+        **({"active": False} if deleted else {}),
     }
 
 
@@ -79,6 +82,7 @@ def execution_json(stored: StoredExecution, hostname: str, *, trouble: str = "")
         "_analytics": [_totals_json(totals, document) for totals in row.operations],
         "teraslice_version": API_VERSION,
         **where,
+        **_deleted_json(stored.deleted_ms),
     }
 
 
@@ -189,6 +193,10 @@ def stats_metrics(totals: Totals, queued: int, cluster: str) -> web.Response:
         body="".join([*lines, "# EOF\n"]).encode(),
         headers={"Content-Type": "application/openmetrics-text; version=1.0.0; charset=utf-8"},
     )
+
+
+def _deleted_json(deleted_ms: int | None) -> Json:
+    return {} if deleted_ms is None else {"_deleted": True, "_deleted_on": iso_from_ms(deleted_ms)}
 
 
 def _has_statistics(row: ExecutionRow) -> bool:

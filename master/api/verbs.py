@@ -1,8 +1,8 @@
-"""Steering an execution: stop, pause, resume, workers; by its id, or by that of its job."""
+"""Steering an execution: stop, pause, resume, workers, log level; by its id, or by that of its job."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, get_args
 
 from aiohttp import web
 
@@ -12,8 +12,10 @@ from sliceworks.master.api.options import flag, whole_number
 from sliceworks.master.api.rendering import answer
 from sliceworks.master.cluster.events import AddWorkers, RemoveWorkers, SetWorkers, WorkersChange
 from sliceworks.master.commands import StopOptions
+from sliceworks.protocol.documents import LogLevel
 from sliceworks.protocol.errors import InvalidError
 
+LOG_LEVELS: Final = get_args(LogLevel)
 _CHANGES: Final[dict[str, tuple[str, type[AddWorkers | RemoveWorkers | SetWorkers]]]] = {
     "add": ("add", AddWorkers),
     "remove": ("remove", RemoveWorkers),
@@ -50,6 +52,17 @@ async def change_workers(api: Api, request: web.Request) -> web.Response:
     return answer(f"{change.count} workers have been {verb} for execution: {ex_id}")
 
 
+async def change_settings(api: Api, request: web.Request) -> web.Response:
+    """Log more or less from now on."""
+    level = request.query.get("log_level", "undefined")
+    if level not in LOG_LEVELS:
+        message = f'Invalid log level "{level}", must be one of: {", ".join(LOG_LEVELS)}'
+        raise InvalidError(message)
+    ex_id = await ex_id_of(api, request)
+    await api.commands.change_log_level(ex_id, level)
+    return answer({"exId": ex_id, "level": level})
+
+
 def _change_of(request: web.Request) -> tuple[str, WorkersChange]:
     given = [(name, text) for name, text in request.query.items() if name in _CHANGES]
     count = given[0][1] if len(given) == 1 else ""
@@ -70,5 +83,6 @@ ROUTES: Final = tuple(
         ("pause", pause),
         ("resume", resume),
         ("workers", change_workers),
+        ("settings", change_settings),
     )
 )

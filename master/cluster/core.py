@@ -19,9 +19,9 @@ from sliceworks.master.cluster.model import Execution, Limits, Node
 from sliceworks.master.cluster.timers import Timers
 from sliceworks.master.store.records import (
     AddExecution,
-    AddJob,
     Change,
     ExecutionRow,
+    JobChange,
     SaveExecution,
     SaveTotals,
     Totals,
@@ -53,7 +53,7 @@ class Core:
         self.rebalance = False
         self.touched: dict[str, None] = {}  # ex_ids, in order
         self.touched_nodes: dict[str, None] = {}
-        self._jobs: list[AddJob] = []
+        self._jobs: list[JobChange] = []
         self._changes: list[Change] = []
         self._dirty: dict[str, None] = {}
         self._then: list[tuple[Execution | None, ef.Effect]] = []
@@ -156,11 +156,11 @@ class Core:
         self.effects.append(ef.Note(event, fields))
 
     def after_save(self, effect: ef.Effect, execution: Execution | None = None) -> None:
-        """Carry this out when all that is decided by now about `execution` (None: the new job) is durable."""
+        """Carry this out when all that is decided by now about `execution` (None: the job) is durable."""
         self._then.append((execution, effect))
 
-    def add_job(self, change: AddJob) -> None:
-        """Make a new job durable with the next flush."""
+    def change_job(self, change: JobChange) -> None:
+        """Make a new, changed or deleted job durable with the next flush, unless the store refuses it."""
         self._jobs.append(change)
 
     def save(self, change: Change) -> None:

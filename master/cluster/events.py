@@ -130,6 +130,32 @@ class WorkersRequested:
     change: WorkersChange
 
 
+@dataclass(frozen=True, slots=True)
+class LogLevelRequested:
+    """Log from this level on, in every process of the execution."""
+
+    request: int
+    ex_id: str
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobSaveRequested:
+    """Replace a stored job, as it was at `replaces_ms`."""
+
+    request: int
+    job: JobRecord
+    replaces_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobDeleteRequested:
+    """Delete a stored job."""
+
+    request: int
+    job_id: str
+
+
 # --- controllers ------------------------------------------------------------------------------------------
 
 
@@ -262,6 +288,9 @@ Event: TypeAlias = (
     | PauseRequested
     | ResumeRequested
     | WorkersRequested
+    | LogLevelRequested
+    | JobSaveRequested
+    | JobDeleteRequested
     | ControllerSpawned
     | ControllerAttached
     | ControllerReported

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from sliceworks.master.cluster import controllers, nodes, verbs
+from sliceworks.master.cluster import controllers, jobs, nodes, verbs
 from sliceworks.master.cluster import effects as ef
 from sliceworks.master.cluster import events as ev
 from sliceworks.master.cluster.core import NODE, Core
@@ -39,6 +39,9 @@ _REACTIONS: Final[dict[type, Callable[[Core, Any], None]]] = {
     ev.PauseRequested: verbs.pause,
     ev.ResumeRequested: verbs.resume,
     ev.WorkersRequested: verbs.change_workers,
+    ev.LogLevelRequested: verbs.change_log_level,
+    ev.JobSaveRequested: jobs.save_job,
+    ev.JobDeleteRequested: jobs.delete_job,
     ev.ControllerSpawned: controllers.spawned,
     ev.ControllerAttached: controllers.attached,
     ev.ControllerReported: controllers.reported,
@@ -52,7 +55,14 @@ _REACTIONS: Final[dict[type, Callable[[Core, Any], None]]] = {
     ev.NodeDetached: nodes.detached,
 }
 _REQUESTS: Final = (
-    ev.StartRequested | ev.StopRequested | ev.PauseRequested | ev.ResumeRequested | ev.WorkersRequested
+    ev.StartRequested
+    | ev.StopRequested
+    | ev.PauseRequested
+    | ev.ResumeRequested
+    | ev.WorkersRequested
+    | ev.LogLevelRequested
+    | ev.JobSaveRequested
+    | ev.JobDeleteRequested
 )
 
 

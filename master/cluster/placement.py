@@ -222,6 +222,7 @@ def _assignment(core: Core, execution: Execution, node_id: str) -> Assignment | 
         workers=0 if over else row.placement[node_id],
         grace_ms=0 if over else grace_ms,
         execution=execution.document,
+        log_level=row.wishes.log_level,
     )
 
 

@@ -1,4 +1,4 @@
-"""What clients ask for: start, stop, pause, resume, workers.
+"""What clients ask of an execution: start, stop, pause, resume, workers, log level.
 
 A verb writes what is wanted and answers when that is durable; the rest of the cluster converges on it.  So a
 verb can race any crash or restart.
@@ -37,7 +37,7 @@ def start(core: Core, event: ev.StartRequested) -> None:
         message = f"Job {event.job_id} is currently running, cannot have the same job concurrently running"
         return _reject(core, event.request, ConflictError(message))
     if event.job:
-        core.add_job(AddJob(event.job))
+        core.change_job(AddJob(event.job))
     execution = _new_execution(core, event) if event.ex_id else None
     if execution:
         core.admit(execution)
@@ -94,6 +94,18 @@ def change_workers(core: Core, event: ev.WorkersRequested) -> None:
         return _reject(core, event.request, error)
     core.change(execution, wishes=structs.replace(execution.row.wishes, workers=workers))
     core.rebalance = True
+    core.after_save(ef.Answer(event.request, ef.Done()), execution)
+    return None
+
+
+def change_log_level(core: Core, event: ev.LogLevelRequested) -> None:
+    """Log more or less, in its controller, its slicers and its workers."""
+    execution = core.executions.get(event.ex_id)
+    if execution is None or execution.is_terminal:
+        return _reject(core, event.request, _not_active(event.ex_id))
+    if not isinstance(execution.controller, Attached):
+        return _reject(core, event.request, ConflictError(f"Execution {event.ex_id} is not available"))
+    core.change(execution, wishes=structs.replace(execution.row.wishes, log_level=event.level))
     core.after_save(ef.Answer(event.request, ef.Done()), execution)
     return None
 

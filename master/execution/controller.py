@@ -39,7 +39,8 @@ from sliceworks.protocol.codec import unpack
 from sliceworks.protocol.documents import ExecutionSpec
 from sliceworks.protocol.errors import FencedError, StoreUnavailableError
 from sliceworks.protocol.forkserver import ForkServer
-from sliceworks.protocol.log import configure_logging
+from sliceworks.protocol.log import Level, change_level, configure_logging, level_of
+from sliceworks.protocol.messages import LogFrom, Wishes
 
 log = structlog.get_logger(__name__)
 
@@ -137,7 +138,12 @@ class Controller:
             forks, SlicerStart(start.execution, [], start.log_level, start.log_format), ref.tell
         )
         self._execution = Execution(
-            machine, self.links, writer=self._writer, slicer=slicer, session=self._session
+            machine,
+            self.links,
+            writer=self._writer,
+            slicer=slicer,
+            session=self._session,
+            log_level=start.log_level,
         )
 
     @classmethod
@@ -196,8 +202,10 @@ class Execution(Actor[ev.Event]):
         writer: StoreWriter,
         slicer: SlicerChild,
         session: MasterSession,
+        log_level: Level,
     ) -> None:
         self._machine = machine
+        self._log_level = log_level
         self._links = links
         self._writer = writer
         self._slicer = slicer
@@ -212,6 +220,8 @@ class Execution(Actor[ev.Event]):
 
     async def handle(self, message: ev.Event) -> None:
         """One event in, its effects out, and the next batch on its way if the writer is free."""
+        if isinstance(message, Wishes):
+            self._log_from(level_of(message.log_level, self._log_level))
         now = _now(self._clock)
         await self._perform(self._machine.handle(message, now) + self._machine.flush(now))
         self._touched.set()
@@ -229,6 +239,12 @@ class Execution(Actor[ev.Event]):
             except TimeoutError:
                 ref.tell(ev.TimePassed())
             await asyncio.sleep(TIMER_SECONDS)
+
+    def _log_from(self, level: Level) -> None:
+        if level != self._log_level:
+            self._log_level = level
+            change_level(level)
+            self._slicer.send(LogFrom(level))
 
     async def _perform(self, effects: list[ev.Effect]) -> None:
         for effect in effects:

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
+from msgspec import structs
 
 from sliceworks.master.execution.events import Event, SlicerDied
 from sliceworks.master.execution.slicing import SlicerStart
 from sliceworks.protocol.codec import Decoder, pack
 from sliceworks.protocol.forkserver import Child, ExitStatus, ForkServer
-from sliceworks.protocol.messages import ControllerToSlicer, SlicerToController, StopSlicing
+from sliceworks.protocol.messages import ControllerToSlicer, LogFrom, SlicerToController, StopSlicing
 from sliceworks.protocol.pipe import AsyncPipe
 
 log = structlog.get_logger(__name__)
@@ -37,7 +38,7 @@ class SlicerChild:
 
     async def start(self, recovery: list[dict[str, Any]]) -> None:
         """Spawn a child; the one before is dead."""
-        payload = SlicerStart(self._start.execution, recovery, self._start.log_level, self._start.log_format)
+        payload = structs.replace(self._start, recovery=recovery)
         self._status, self._closed = None, False
         self._child = await self._forks.spawn("slicer", pack(payload), on_exit=self._on_exit)
         self._pipe = await AsyncPipe.open(
@@ -48,8 +49,10 @@ class SlicerChild:
         )
 
     def send(self, message: ControllerToSlicer) -> None:
-        """Tell the child; nothing happens if there is none."""
+        """Tell the child; if there is none only a level of logging is kept, for the next one."""
         self._stopping = self._stopping or isinstance(message, StopSlicing)
+        if isinstance(message, LogFrom):
+            self._start = structs.replace(self._start, log_level=message.level)
         if self._pipe is not None:
             self._pipe.send(message)
 

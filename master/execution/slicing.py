@@ -22,10 +22,11 @@ from sliceworks.operations.slicers import NOTHING_NOW, SlicerSet
 from sliceworks.protocol import process
 from sliceworks.protocol.codec import Decoder, unpack
 from sliceworks.protocol.documents import ExecutionSpec
-from sliceworks.protocol.log import configure_logging
+from sliceworks.protocol.log import change_level, configure_logging
 from sliceworks.protocol.messages import (
     MAX_ERROR_CHARS,
     ControllerToSlicer,
+    LogFrom,
     SlicerFailed,
     SlicerReady,
     SlicesMade,
@@ -196,6 +197,8 @@ class Slicing:
                 if task := self._tasks.get(slicer_id):
                     task.credit += count
                     task.wanted.set()
+            case LogFrom(level):
+                change_level(level)
             case StopSlicing():
                 self._stop.set()
 

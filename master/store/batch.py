@@ -18,6 +18,7 @@ class Group:
     """Rows of one pass over the statements."""
 
     inserts: list[Row] = field(default_factory=list)
+    copies: list[Row] = field(default_factory=list)  # as inserts, with the id that the slice keeps
     completions: list[Row] = field(default_factory=list)
     ends: list[Row] = field(default_factory=list)
     first_attempts: list[Row] = field(default_factory=list)
@@ -46,6 +47,8 @@ class Head:
     outcome: str | None = None
     outcome_failure: str | None = None
     ended_ms: int | None = None
+    taken_up: int = 0  # kinds of slices that were copied from the lineage, completely (`recovery.Kinds`)
+    copied: int = 0  # slices that were: those with the lowest seqs
 
 
 @dataclass(slots=True)
@@ -107,3 +110,4 @@ class Snapshot:
     nodes: list[NodeRow]
     leases: list[SliceRow]
     operations: list[Row]
+    last_copy: str = ""  # the id of the last slice that was copied

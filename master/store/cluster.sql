@@ -2,6 +2,20 @@
 INSERT INTO jobs (job_id, name, document, created_ms, updated_ms)
 VALUES (:job_id, :name, :document, :created_ms, :updated_ms);
 
+-- name: save_job
+UPDATE jobs SET name = :name, document = :document, updated_ms = :updated_ms
+WHERE job_id = :job_id AND deleted_ms IS NULL AND updated_ms = :replaces_ms;
+
+-- name: delete_job
+UPDATE jobs SET deleted_ms = :deleted_ms, updated_ms = max(:deleted_ms, updated_ms + 1)
+WHERE job_id = :job_id AND deleted_ms IS NULL;
+
+-- name: delete_executions
+UPDATE executions SET deleted_ms = :deleted_ms, updated_ms = max(:deleted_ms, updated_ms) WHERE job_id = :job_id;
+
+-- name: deleted
+SELECT deleted_ms IS NOT NULL AS deleted FROM jobs WHERE job_id = :job_id;
+
 -- name: add_execution
 INSERT INTO executions (
   ex_id, job_id, name, status, reason, workers, paused, stopping, grace_ms, log_level, generation, secret, controller_pid,

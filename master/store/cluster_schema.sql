@@ -74,3 +74,10 @@ CREATE TABLE cluster (
   workers_reconnected INTEGER NOT NULL
 ) STRICT;
 INSERT INTO cluster VALUES (1, randomblob(32), 0, 0, 0, 0, 0, 0);
+
+-- migration 2: deletion of jobs, and of their executions with them
+ALTER TABLE jobs ADD COLUMN deleted_ms INTEGER;
+ALTER TABLE executions ADD COLUMN deleted_ms INTEGER;
+
+-- migration 3: the first execution of a lineage, in all that recovered it; '' in one that recovers nothing
+ALTER TABLE executions ADD COLUMN lineage TEXT NOT NULL DEFAULT '';

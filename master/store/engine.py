@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -57,15 +58,21 @@ class StateStore:
     @contextmanager
     def place(self, ex_id: str) -> Iterator[StorePlace]:
         """Where the store of an execution lies, for somebody who is not the master."""
+        with self.places() as place_of:
+            yield place_of(ex_id)
+
+    @contextmanager
+    def places(self) -> Iterator[Callable[[str], StorePlace]]:
+        """The same for many executions."""
         if self.url == SQLITE:
-            yield store_path(self.data_dir, ex_id)
+            yield partial(store_path, self.data_dir)
             return
         from sliceworks.master.store.postgres import ReadPool  # noqa: PLC0415
         from sliceworks.master.store.postgres_history import DatabasePlace  # noqa: PLC0415
 
         pool = ReadPool(self.url)
         try:
-            yield DatabasePlace(pool, ExId(ex_id))
+            yield lambda ex_id: DatabasePlace(pool, ExId(ex_id))
         finally:
             pool.close()
 

@@ -23,6 +23,7 @@ SCHEMA: Final = schema_version(MIGRATIONS)
 _SQL: Final = load_queries("execution.sql")
 _GROUP_ORDER: Final[tuple[tuple[str, str], ...]] = (
     ("inserts", "insert_slices"),
+    ("copies", "insert_copies"),
     ("completions", "complete_first"),
     ("ends", "end_slices"),
     ("first_attempts", "end_first_attempts"),
@@ -74,6 +75,7 @@ class ExecutionStore:
             nodes=[NodeRow(*row) for row in self._rows("read_nodes")],
             leases=[SliceRow(*row) for row in self._rows("read_leases", head.floor_seq)],
             operations=self._rows("read_operation_totals"),
+            last_copy=self._rows("read_slice_id", head.copied)[0][0] if head.copied else "",
         )
 
     def load_pending(self, after_seq: int, limit: int) -> list[SliceRow]:

@@ -12,12 +12,18 @@ UPDATE execution SET
   batch = :batch, pending = :pending, start = :start, completed = :completed, error = :error, floor_seq = :floor_seq,
   stale = :stale, workers_joined = :workers_joined, workers_reconnected = :workers_reconnected,
   workers_disconnected = :workers_disconnected, started_ms = :started_ms, queuing_complete_ms = :queuing_complete_ms,
-  failure = :failure, outcome = :outcome, outcome_failure = :outcome_failure, ended_ms = :ended_ms
+  failure = :failure, outcome = :outcome, outcome_failure = :outcome_failure, ended_ms = :ended_ms,
+  taken_up = :taken_up, copied = :copied
 WHERE generation = :generation AND batch = :batch - 1;
 
 -- name: insert_slices
 INSERT INTO slices (seq, slicer_id, slicer_order, request, state, epoch, created_ms, updated_ms, node, started_ms)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: insert_copies
+INSERT INTO slices (
+  seq, slicer_id, slicer_order, request, state, epoch, created_ms, updated_ms, node, started_ms, slice_id
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: lease_first
 UPDATE slices SET state = 1, epoch = 1, node = ?, started_ms = ?, updated_ms = ? WHERE seq BETWEEN ? AND ?;
@@ -69,6 +75,9 @@ SELECT op, slices, time_us, records_in, records_out, memory_bytes FROM operation
 
 -- name: read_last_seq
 SELECT coalesce(max(seq), 0) FROM slices;
+
+-- name: read_slice_id
+SELECT slice_id FROM slices WHERE seq = ?;
 
 -- name: read_leases
 SELECT s.seq, s.slice_id, s.slicer_id, s.slicer_order, s.request, s.epoch, s.op_errors, s.losses, coalesce(a.node, s.node)

@@ -99,3 +99,8 @@ CREATE TABLE operation_totals (
   records_out INTEGER NOT NULL,
   memory_bytes INTEGER NOT NULL
 ) STRICT;
+
+-- migration 2: recovery. `copied` slices, those with the lowest seqs, were copied from the lineage; `taken_up`: which kinds of
+-- slices were, completely (1: in error, 2: unfinished; 0: none yet). Where slicers stand was then inherited as well.
+ALTER TABLE execution ADD COLUMN taken_up INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE execution ADD COLUMN copied INTEGER NOT NULL DEFAULT 0;

@@ -6,12 +6,12 @@ A store that does not exist yet reads as empty.  Slice records have the shape th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sliceworks.master.store.batch import Head
 from sliceworks.master.store.reading import Reader, StorePlace, ex_id_at, reading
-from sliceworks.master.store.rows import Columns
+from sliceworks.master.store.rows import Columns, head_of
 from sliceworks.protocol.ids import ExId, Seq, slice_id_of
 from sliceworks.protocol.messages import OperationTotals, SliceCounts
 from sliceworks.protocol.states import ResultKind, SliceState
@@ -84,7 +84,7 @@ def read_slice(place: StorePlace, seq: Seq) -> dict[str, Any] | None:
 
 def _head(reader: Reader | None) -> Head | None:
     for row in reader.rows("head") if reader else []:
-        return Head(**{field.name: row[field.name] for field in fields(Head)})
+        return head_of(row)
     return None
 
 

@@ -26,10 +26,21 @@ SELECT * FROM attempts WHERE seq = :seq ORDER BY epoch;
 SELECT state, count(*) AS number FROM slices GROUP BY state;
 
 -- name: recount_slicers
-SELECT slicer_id, max(slicer_order) AS newest FROM slices GROUP BY slicer_id;
+SELECT slicer_id, max(slicer_order) AS newest FROM slices WHERE slice_id IS NULL GROUP BY slicer_id;
 
 -- name: slicer_positions
 SELECT slicer_id, last_order FROM slicers;
 
 -- name: orphan_attempts
 SELECT count(*) AS number FROM attempts a LEFT JOIN slices s ON s.seq = a.seq WHERE s.seq IS NULL OR a.epoch > s.epoch;
+
+-- name: inherited_positions
+SELECT slicer_id, last_order, last_request, checkpoint, finished FROM slicers ORDER BY slicer_id;
+
+-- name: inherited_keys
+SELECT seq, slice_id, state, length(request) AS size FROM slices
+WHERE seq > :after AND (state <> 2 OR slice_id IS NOT NULL) ORDER BY seq LIMIT :limit;
+
+-- name: inherited_slices
+SELECT seq, slice_id, slicer_id, slicer_order, request FROM slices
+WHERE seq IN (SELECT value FROM json_each(:seqs)) ORDER BY seq;

@@ -25,14 +25,17 @@ from sliceworks.master.store.records import (
     Change,
     ClusterSnapshot,
     Credentials,
+    DeleteJob,
     ForgetNode,
     JobRecord,
     Page,
     SaveExecution,
+    SaveJob,
     SaveNode,
     SaveTotals,
     StoredExecution,
 )
+from sliceworks.master.store.refusals import job_changed, job_deleted
 from sliceworks.master.store.rows import (
     execution_columns,
     execution_of,
@@ -217,6 +220,10 @@ def _apply(connection: Connection, change: Change) -> None:
     match change:
         case AddJob(job):
             connection.execute(_SQL["add_job"], _cleaned(job_columns(job)))
+        case SaveJob():
+            _save_job(connection, change)
+        case DeleteJob():
+            _delete_job(connection, change)
         case AddExecution():
             _add_execution(connection, change)
         case SaveExecution(row):
@@ -231,8 +238,30 @@ def _apply(connection: Connection, change: Change) -> None:
             assert_never(change)
 
 
+def _save_job(connection: Connection, change: SaveJob) -> None:
+    job_id = change.job.job_id
+    _refuse_deleted(connection, job_id, "has been deleted and cannot be updated")
+    values = {**_cleaned(job_columns(change.job)), "replaces_ms": change.replaces_ms}
+    if not connection.execute(_SQL["save_job"], values).rowcount:
+        raise job_changed(job_id)
+
+
+def _delete_job(connection: Connection, change: DeleteJob) -> None:
+    _refuse_deleted(connection, change.job_id, "has already been deleted")
+    values = {"job_id": change.job_id, "deleted_ms": change.deleted_ms}
+    connection.execute(_SQL["delete_job"], values)
+    connection.execute(_SQL["delete_executions"], values)
+
+
+def _refuse_deleted(connection: Connection, job_id: str, verdict: str) -> None:
+    found = connection.execute(_SQL["deleted"], {"job_id": job_id}).fetchone()
+    if found and found["deleted"]:
+        raise job_deleted(job_id, verdict)
+
+
 def _add_execution(connection: Connection, change: AddExecution) -> None:
     row = change.row
+    _refuse_deleted(connection, row.job_id, "has been deleted and cannot be started")
     try:
         connection.execute(_SQL["add_execution"], _cleaned(execution_columns(row)))
     except errors.UniqueViolation as error:

@@ -17,6 +17,21 @@ SELECT generation, batch FROM cluster;
 INSERT INTO jobs (job_id, name, document, created_ms, updated_ms)
 VALUES (%(job_id)s, %(name)s, %(document)s, %(created_ms)s, %(updated_ms)s);
 
+-- name: save_job
+UPDATE jobs SET name = %(name)s, document = %(document)s, updated_ms = %(updated_ms)s
+WHERE job_id = %(job_id)s AND deleted_ms IS NULL AND updated_ms = %(replaces_ms)s;
+
+-- name: delete_job
+UPDATE jobs SET deleted_ms = %(deleted_ms)s, updated_ms = greatest(%(deleted_ms)s, updated_ms + 1)
+WHERE job_id = %(job_id)s AND deleted_ms IS NULL;
+
+-- name: delete_executions
+UPDATE executions SET deleted_ms = %(deleted_ms)s, updated_ms = greatest(%(deleted_ms)s, updated_ms)
+WHERE job_id = %(job_id)s;
+
+-- name: deleted
+SELECT deleted_ms IS NOT NULL AS deleted FROM jobs WHERE job_id = %(job_id)s;
+
 -- name: add_execution
 INSERT INTO executions (
   ex_id, job_id, name, status, reason, workers, paused, stopping, grace_ms, log_level, generation, secret, controller_pid,

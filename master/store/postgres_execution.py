@@ -23,6 +23,7 @@ from sliceworks.protocol.errors import FencedError
 _SQL: Final = load_queries("postgres_execution.sql")
 _GROUP_ORDER: Final[tuple[tuple[str, str], ...]] = (
     ("inserts", "insert_slices"),
+    ("copies", "insert_copies"),
     ("completions", "complete_first"),
     ("ends", "end_slices"),
     ("first_attempts", "end_first_attempts"),
@@ -71,6 +72,7 @@ class PostgresExecutionStore:
                 nodes=[NodeRow(**row) for row in self._rows(connection, "read_nodes")],
                 leases=[SliceRow(**row) for row in leases],
                 operations=[tuple(row.values()) for row in self._rows(connection, "read_operation_totals")],
+                last_copy=self._slice_id(connection, head.copied) if head.copied else "",
             )
 
     def load_pending(self, after_seq: int, limit: int) -> list[SliceRow]:
@@ -122,6 +124,10 @@ class PostgresExecutionStore:
         """For the few rows that are no slices."""
         for row in rows:
             connection.execute(_SQL[query], [self._ex, *map(clean, row)], prepare=True)
+
+    def _slice_id(self, connection: Connection, seq: int) -> str:
+        slice_id: str = self._rows(connection, "read_slice_id", seq=seq)[0]["slice_id"]
+        return slice_id
 
     def _rows(self, connection: Connection, query: str, **values: int) -> list[dict[str, Any]]:
         return connection.execute(_SQL[query], {"ex": self._ex, **values}).fetchall()

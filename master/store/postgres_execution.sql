@@ -18,7 +18,8 @@ UPDATE execution_heads SET
   floor_seq = %(floor_seq)s, stale = %(stale)s, workers_joined = %(workers_joined)s,
   workers_reconnected = %(workers_reconnected)s, workers_disconnected = %(workers_disconnected)s,
   started_ms = %(started_ms)s, queuing_complete_ms = %(queuing_complete_ms)s, failure = %(failure)s,
-  outcome = %(outcome)s, outcome_failure = %(outcome_failure)s, ended_ms = %(ended_ms)s
+  outcome = %(outcome)s, outcome_failure = %(outcome_failure)s, ended_ms = %(ended_ms)s,
+  taken_up = %(taken_up)s, copied = %(copied)s
 WHERE ex = %(ex)s AND generation = %(generation)s AND batch = %(batch)s - 1
 RETURNING ex
 ) SELECT 1 / count(*) FROM own;
@@ -28,6 +29,15 @@ INSERT INTO slices (ex, seq, slicer_id, slicer_order, request, state, epoch, cre
 SELECT %s, * FROM unnest(
   %s::bigint[], %s::int[], %s::bigint[], %s::bytea[], %s::smallint[], %s::int[], %s::bigint[], %s::bigint[], %s::int[],
   %s::bigint[]
+);
+
+-- name: insert_copies
+INSERT INTO slices (
+  ex, seq, slicer_id, slicer_order, request, state, epoch, created_ms, updated_ms, node, started_ms, slice_id
+)
+SELECT %s, * FROM unnest(
+  %s::bigint[], %s::int[], %s::bigint[], %s::bytea[], %s::smallint[], %s::int[], %s::bigint[], %s::bigint[], %s::int[],
+  %s::bigint[], %s::text[]
 );
 
 -- name: lease_first
@@ -121,6 +131,9 @@ SELECT op, slices, time_us, records_in, records_out, memory_bytes FROM operation
 
 -- name: read_last_seq
 SELECT coalesce(max(seq), 0) AS seq FROM slices WHERE ex = %(ex)s;
+
+-- name: read_slice_id
+SELECT slice_id FROM slices WHERE ex = %(ex)s AND seq = %(seq)s;
 
 -- name: read_leases
 SELECT s.seq, s.slice_id, s.slicer_id, s.slicer_order, s.request, s.epoch, s.op_errors, s.losses,

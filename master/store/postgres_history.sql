@@ -31,7 +31,7 @@ SELECT * FROM attempts WHERE ex = %(ex)s AND seq = %(seq)s ORDER BY epoch;
 SELECT state, count(*) AS number FROM slices WHERE ex = %(ex)s GROUP BY state;
 
 -- name: recount_slicers
-SELECT slicer_id, max(slicer_order) AS newest FROM slices WHERE ex = %(ex)s GROUP BY slicer_id;
+SELECT slicer_id, max(slicer_order) AS newest FROM slices WHERE ex = %(ex)s AND slice_id IS NULL GROUP BY slicer_id;
 
 -- name: slicer_positions
 SELECT slicer_id, last_order FROM slicers WHERE ex = %(ex)s;
@@ -39,3 +39,14 @@ SELECT slicer_id, last_order FROM slicers WHERE ex = %(ex)s;
 -- name: orphan_attempts
 SELECT count(*) AS number FROM attempts a LEFT JOIN slices s ON s.ex = a.ex AND s.seq = a.seq
 WHERE a.ex = %(ex)s AND (s.seq IS NULL OR a.epoch > s.epoch);
+
+-- name: inherited_positions
+SELECT slicer_id, last_order, last_request, checkpoint, finished FROM slicers WHERE ex = %(ex)s ORDER BY slicer_id;
+
+-- name: inherited_keys
+SELECT seq, slice_id, state, length(request) AS size FROM slices
+WHERE ex = %(ex)s AND seq > %(after)s AND (state <> 2 OR slice_id IS NOT NULL) ORDER BY seq LIMIT %(limit)s;
+
+-- name: inherited_slices
+SELECT seq, slice_id, slicer_id, slicer_order, request FROM slices
+WHERE ex = %(ex)s AND seq IN (SELECT value::bigint FROM json_array_elements_text(%(seqs)s::json)) ORDER BY seq;

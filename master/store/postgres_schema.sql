@@ -192,3 +192,14 @@ CREATE TABLE operation_totals (
   memory_bytes bigint NOT NULL,
   PRIMARY KEY (ex, op)
 ) WITH (fillfactor = 50);
+
+-- migration 2: deletion of jobs, and of their executions with them
+ALTER TABLE jobs ADD COLUMN deleted_ms bigint;
+ALTER TABLE executions ADD COLUMN deleted_ms bigint;
+
+-- migration 3: recovery. The first execution of a lineage, in all that recovered it; '' in one that recovers nothing. `copied`
+-- slices, those with the lowest seqs, were copied from the lineage; `taken_up`: which kinds of slices were, completely
+-- (1: in error, 2: unfinished; 0: none yet). Where slicers stand was then inherited as well.
+ALTER TABLE executions ADD COLUMN lineage text COLLATE "C" NOT NULL DEFAULT '';
+ALTER TABLE execution_heads ADD COLUMN taken_up smallint NOT NULL DEFAULT 0;
+ALTER TABLE execution_heads ADD COLUMN copied bigint NOT NULL DEFAULT 0;

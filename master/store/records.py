@@ -23,7 +23,8 @@ class JobRecord:
     name: str
     document: bytes  # JSON object, the client's own
     created_ms: int
-    updated_ms: int
+    updated_ms: int  # grows with every change of the job
+    deleted_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class StoredExecution:
 
     row: ExecutionRow
     document: bytes  # JSON object: the validated job with its ids
+    deleted_ms: int | None = None  # deleted with its job
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +125,34 @@ class AddJob:
 
 
 @dataclass(frozen=True, slots=True)
+class SaveJob:
+    """The job as it is now.
+
+    Refused with GoneError if it was deleted, and with ConflictError if it was changed after `replaces_ms`,
+    its `updated_ms` when it was read.
+    """
+
+    job: JobRecord
+    replaces_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteJob:
+    """Mark a job and its executions as deleted; refused with GoneError if it is already.
+
+    The job is inactive from then on.
+    """
+
+    job_id: str
+    deleted_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class AddExecution:
-    """A new execution; refused with ConflictError while another one of its job lives."""
+    """A new execution; refused with ConflictError while another one of its job lives.
+
+    Refused with GoneError if the job was deleted.
+    """
 
     row: ExecutionRow
     document: bytes
@@ -158,7 +186,8 @@ class SaveTotals:
     totals: Totals
 
 
-Change: TypeAlias = AddJob | AddExecution | SaveExecution | SaveNode | ForgetNode | SaveTotals
+JobChange: TypeAlias = AddJob | SaveJob | DeleteJob
+Change: TypeAlias = JobChange | AddExecution | SaveExecution | SaveNode | ForgetNode | SaveTotals
 
 
 # --- reading ----------------------------------------------------------------------------------------------

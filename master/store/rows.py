@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import fields
 from typing import Any, Final, Protocol
 
 import orjson
 from msgspec import structs
 
+from sliceworks.master.store.batch import Head
 from sliceworks.master.store.records import (
     ExecutionRow,
     Fate,
@@ -25,6 +28,10 @@ class Columns(Protocol):
 
     def __getitem__(self, name: str, /) -> Any:
         """The value of a column, as its type in the schema promises."""
+        ...
+
+    def keys(self) -> Collection[str]:
+        """The names of the columns; a file that an older version wrote has fewer."""
         ...
 
 
@@ -50,6 +57,7 @@ def job_of(columns: Columns) -> JobRecord:
         document=columns["document"].encode(),
         created_ms=columns["created_ms"],
         updated_ms=columns["updated_ms"],
+        deleted_ms=columns["deleted_ms"],
     )
 
 
@@ -107,7 +115,13 @@ def execution_of(columns: Columns) -> StoredExecution:
         counted=Statistics(**orjson.loads(columns["counted"])),
         placement=orjson.loads(columns["placement"]),
     )
-    return StoredExecution(row, columns["document"].encode())
+    return StoredExecution(row, columns["document"].encode(), columns["deleted_ms"])
+
+
+def head_of(columns: Columns) -> Head:
+    """The head of an execution's store; what an older version did not write is as it was then."""
+    known = set(columns.keys())
+    return Head(**{field.name: columns[field.name] for field in fields(Head) if field.name in known})
 
 
 def node_of(columns: Columns) -> NodeRecord:

@@ -12,6 +12,8 @@ from sliceworks.master.store.contract import EXECUTION_ORDERS, JOB_ORDERS, Clust
 from sliceworks.master.store.records import (
     AddExecution,
     AddJob,
+    Change,
+    DeleteJob,
     ExecutionRow,
     Fate,
     ForgetNode,
@@ -20,11 +22,12 @@ from sliceworks.master.store.records import (
     Order,
     Page,
     SaveExecution,
+    SaveJob,
     SaveNode,
     SaveTotals,
     Totals,
 )
-from sliceworks.protocol.errors import ConflictError, NotFoundError
+from sliceworks.protocol.errors import ConflictError, GoneError, NotFoundError
 from sliceworks.protocol.messages import OperationTotals, SliceCounts, Statistics, Wishes
 from sliceworks.protocol.process import Identity
 from sliceworks.protocol.states import ExecutionStatus
@@ -118,6 +121,38 @@ async def test_a_job_has_one_living_execution_at_most(store: ClusterStore) -> No
     assert {key: stored.row.ex_id for key, stored in (await store.latest_executions(["job-1"])).items()} == {
         "job-1": "ex-2"
     }
+
+
+async def test_a_changed_job_reads_as_it_was_saved_last(store: ClusterStore) -> None:
+    await store.save([AddJob(job("one", 1))])
+    changed = replace(job("two", 1, workers=7), updated_ms=9_000)
+    await store.save([SaveJob(changed, replaces_ms=2_001)])
+    assert await store.job("job-1") == changed
+    with pytest.raises(ConflictError, match="was changed at the same time"):
+        await store.save([SaveJob(replace(changed, updated_ms=9_001), replaces_ms=2_001)])
+    assert await store.job("job-1") == changed
+
+
+async def test_a_deleted_job_takes_its_executions_with_it_and_starts_no_more(store: ClusterStore) -> None:
+    ended = replace(execution(1), status=S.COMPLETED)
+    await store.save(
+        [AddJob(job("one", 1)), AddExecution(ended, DOCUMENT), AddExecution(execution(2), DOCUMENT)]
+    )
+    await store.save([DeleteJob("job-1", 9_000)])
+    stored = await store.job("job-1")
+    assert (stored.deleted_ms, stored.updated_ms, stored.document) == (9_000, 9_000, job("one", 1).document)
+    assert (await store.execution("ex-1")).deleted_ms == 9_000
+    assert (await store.execution("ex-2")).deleted_ms is None
+    await store.save([SaveExecution(replace(ended, failure="told late"))])
+    assert (await store.execution("ex-1")).deleted_ms == 9_000
+    refused: list[tuple[Change, str]] = [
+        (DeleteJob("job-1", 9_001), "Job job-1 has already been deleted."),
+        (SaveJob(replace(stored, updated_ms=9_001), 9_000), "has been deleted and cannot be updated."),
+        (AddExecution(execution(3, job_number=1), DOCUMENT), "has been deleted and cannot be started."),
+    ]
+    for change, text in refused:
+        with pytest.raises(GoneError, match=text):
+            await store.save([change])
 
 
 async def test_a_refused_save_does_not_harm_those_around_it(store: ClusterStore) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import structlog
 
-from sliceworks.protocol.log import configure_logging
+from sliceworks.protocol.log import change_level, configure_logging, level_of
 
 log = structlog.get_logger("test")
 
@@ -172,3 +172,21 @@ def test_a_stream_that_only_inherits_the_variable_gets_none(monkeypatch: pytest.
     configure_logging(level="info", stream=stream)
     log.info("started")
     assert lines(stream)[0]["event"] == "started"
+
+
+def test_a_changed_level_counts_for_loggers_that_are_kept() -> None:
+    stream = io.StringIO()
+    configure_logging(level="info", stream=stream)
+    kept = structlog.get_logger().bind(op="noop")
+    kept.debug("too_early")
+    change_level("debug")
+    kept.debug("now")
+    logging.getLogger("library").debug("too")
+    change_level("error")
+    kept.warning("too_late")
+    logging.getLogger("library").warning("too late")
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["now", "too"]
+
+
+def test_a_level_by_its_name() -> None:
+    assert [level_of(name, "info") for name in ("debug", "", "loud")] == ["debug", "info", "info"]

@@ -82,13 +82,14 @@ GOLDEN: Final[dict[str, tuple[msgspec.Struct, list[object], str]]] = {
                     workers=4,
                     grace_ms=60000,
                     execution=b"{}",
+                    log_level="warn",
                 )
             ],
         ),
-        [13, 7, [["ex", "job", 2, "127.0.0.1", 45679, b"secret", 4, 60000, b"{}"]]],
+        [13, 7, [["ex", "job", 2, "127.0.0.1", 45679, b"secret", 4, 60000, b"{}", "warn"]]],
         (
-            "93 0d 07 91 99 a2 65 78 a3 6a 6f 62 02 a9 31 32 37 2e 30 2e 30 2e 31 cd b2 6f c4 06 73 "
-            "65 63 72 65 74 04 cd ea 60 c4 02 7b 7d"
+            "93 0d 07 91 9a a2 65 78 a3 6a 6f 62 02 a9 31 32 37 2e 30 2e 30 2e 31 cd b2 6f c4 06 73 "
+            "65 63 72 65 74 04 cd ea 60 c4 02 7b 7d a4 77 61 72 6e"
         ),
     ),
     "Refused": (
@@ -283,6 +284,11 @@ GOLDEN: Final[dict[str, tuple[msgspec.Struct, list[object], str]]] = {
         [55],
         "91 37",
     ),
+    "LogFrom": (
+        m.LogFrom(level="debug"),
+        [60, "debug"],
+        "92 3c a5 64 65 62 75 67",
+    ),
 }
 
 DIRECTIONS: Final[tuple[Any, ...]] = (
@@ -387,4 +393,5 @@ def test_no_fields_are_added_without_a_default_at_the_end() -> None:
         "SlicingFinished": 1,
         "SlicerFailed": 1,
         "StopSlicing": 0,
+        "LogFrom": 1,
     }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sliceworks.master.cluster import effects as ef
 from sliceworks.master.cluster import events as ev
+from sliceworks.protocol.errors import UnavailableError
 from sliceworks.protocol.states import TERMINAL_STATUSES
 from tests.simulation.scenario import Job
 
@@ -110,6 +111,8 @@ class Client:
             self._asking.pop(ex_id, None)
             if world.disk.rows[ex_id].row.status in TERMINAL_STATUSES:
                 return
+            if isinstance(answer, ef.Reject) and isinstance(answer.error, UnavailableError):
+                return  # it may be done, and it may not
             world.oracle.promise(ex_id, wish, value if isinstance(answer, ef.Answer) else before)
 
         master.post(1, master.ask, event, told)

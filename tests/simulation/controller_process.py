@@ -62,6 +62,7 @@ class Controller(Process):
         self._connections = 0
         self._slicer: Slicer | None = None
         self._stopping_slicer = False
+        self._backoff = Backoff(self.engine.random.random)  # of opening the store
         self._timer = 0
         self._timer_free_at = 0
         self._machine: ExecutionMachine
@@ -104,14 +105,17 @@ class Controller(Process):
 
     def _open(self) -> None:
         self.world.pass_step(Step.BIRTH, self)
+        if not self.world.mischief.store_writable:
+            self.post(int(self._backoff.next_seconds() * 1_000), self._open)
+            return
         try:
             store = self.world.disk.open(self.ex_id, self.generation)
         except FencedError:
             self.die("it ended with exit code 3")
             return
         self.world.oracle.took_over(self)
-        self.on_death(lambda _: store.close())
         self.writer = Writer(self, store)
+        self.on_death(lambda _: self.writer.close())
         self._machine = ExecutionMachine(
             self.ex_id,
             slicers=self.job.slicers,

@@ -50,7 +50,7 @@ class Daemon(Process):
         self.world = world
         self.node_id = node_id
         self.slots = slots
-        self.incarnation = f"{node_id}-{self.pid}"
+        self.incarnation = self.link_incarnation = f"{node_id}-{self.pid}"
         self.places = Places(slots)
         self.was_hung = False  # since the master was last found
         self._nonces = 0
@@ -61,6 +61,7 @@ class Daemon(Process):
         self._wanted: dict[str, Assignment] = {}
         self._number = 0
         self._first_batch = 1
+        self._forgotten = 0
         self._master_found = False
         self._link = MasterLink(self)
         self.post(self.engine.draw(20, 200), self._link.connect)
@@ -141,7 +142,11 @@ class Daemon(Process):
             pool.tell(message)
 
     def _on_over(self, ex_id: str) -> None:
-        self._first_batch = max(self._first_batch, self._pools.pop(ex_id).next_batch)
+        pool = self._pools.pop(ex_id)
+        self._first_batch = max(self._first_batch, pool.next_batch)
+        if pool.has_untold:
+            self._forgotten += 1
+            self.link_incarnation = f"{self.incarnation}.{self._forgotten}"
         self._roster.removed(ex_id)
         self._start(ex_id)
         self._end_if_drained()

@@ -8,6 +8,7 @@ a seed replays exactly.
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from heapq import heappop, heappush
@@ -48,7 +49,7 @@ class Engine:
         self.now = time
         if process is not None and not process.alive:
             return True
-        if process is not None and process.hanging:
+        if process is not None and process.is_behind:
             process.deferred.append((action, args))
             return True
         self.actions += 1
@@ -82,8 +83,13 @@ class Process:
         self.born = engine.now
         self.alive = True
         self.hanging = False
-        self.deferred: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
+        self.deferred: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
         self._deaths: list[Callable[[str], None]] = []
+
+    @property
+    def is_behind(self) -> bool:
+        """It hangs, or has not yet done all that has gathered meanwhile: what comes now comes after that."""
+        return self.hanging or bool(self.deferred)
 
     def post(self, delay: int, action: Callable[..., None], *args: Any) -> None:
         """Do something later, if this process lives then and does not hang."""
@@ -109,12 +115,17 @@ class Process:
 
     def resume(self) -> None:
         """SIGCONT: what has gathered is done, in order."""
-        if not self.hanging:
+        if self.hanging:
+            self.hanging = False
+            self.engine.at(self.engine.now, None, self._catch_up)
+
+    def _catch_up(self) -> None:
+        """The next thing that has gathered; no other one overtakes it."""
+        if self.hanging or not self.deferred:
             return
-        self.hanging = False
-        deferred, self.deferred = self.deferred, []
-        for action, args in deferred:
-            self.engine.at(self.engine.now, self, action, *args)
+        action, args = self.deferred.popleft()
+        self.engine.at(self.engine.now, None, self._catch_up)
+        action(*args)
 
 
 class Host:

@@ -44,6 +44,8 @@ class Kind(StrEnum):
     KILL_MASTER = "kill master"
     KILL_SLICER = "kill slicer"
     POWER = "power cut"
+    HANG_WORKER = "hang worker"
+    HANG_SLICER = "hang slicer"
     HANG_CONTROLLER = "hang controller"
     HANG_DAEMON = "hang daemon"
     HANG_MASTER = "hang master"
@@ -55,6 +57,8 @@ class Kind(StrEnum):
     CLOCK = "clock jump"
     STORE_FAILS = "store fails"
     STORE_UNKNOWN = "outcome unknown"
+    STORE_AWAY = "store away"
+    LATE_WRITE = "late write"
     SLOW_DISK = "slow disk"
     SLOW_WORK = "slow slices"
     BAD_WORK = "failing slices"
@@ -71,7 +75,7 @@ class Kind(StrEnum):
 _RARE: Final = frozenset({Step.SPAWN, Step.END, Step.ENDED, Step.APPLY, Step.APPLIED, Step.LEAVE})
 _PASSINGS: Final = {step: 3 if step in _RARE else 40 for step in Step} | {Step.BIRTH: 8}
 _ORPHANS: Final = 0.04
-"""Seeds in which a master dies as soon as it has forked a controller: then two of them live for a while."""
+"""Seeds in which a master dies as soon as it has forked a controller, which it has not recorded yet."""
 _HARSH: Final = (Kind.POWER, Kind.STOP)  # they end much of what a schedule could still show: drawn less often
 
 

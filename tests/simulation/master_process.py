@@ -17,6 +17,7 @@ from sliceworks.master.controllers import Over, Proved, Stranger, Unfit, judge
 from sliceworks.master.execution.statistics import slice_counts, statistics
 from sliceworks.master.reactor import STALL_MS
 from sliceworks.master.store.records import AddExecution, Credentials, NodeRecord, SaveExecution
+from sliceworks.protocol.errors import UnavailableError
 from sliceworks.protocol.messages import (
     VERSION,
     ControllerHello,
@@ -94,6 +95,9 @@ class Master(Process):
 
     def _restore(self) -> None:
         self.world.pass_step(Step.BIRTH, self)
+        if not self.world.mischief.store_writable:
+            self.die("exit code 1")
+            return
         snapshot = self.world.disk.load()
         alive = frozenset(
             item.row.ex_id for item in snapshot.executions if self._process(item.row.controller) is not None
@@ -107,7 +111,7 @@ class Master(Process):
             process = self._process(identity)
             if process is not None:
                 process.die("it was ended by signal 9")
-        while self._saves:
+        while self._saves and self.world.mischief.store_writable:
             self.world.commit_rows(self._saves.popleft().changes)
         self.die("exit code 0")
 
@@ -185,6 +189,10 @@ class Master(Process):
         outcome = any(_has_outcome(change) for change in save.changes)
         if outcome:
             self.world.pass_step(Step.APPLY, self)
+        if not self.world.mischief.store_writable:
+            self._refuse_all()
+            self.post(self.engine.draw(100, 1_000), self._commit)
+            return
         if self.world.mischief.take("store fails"):
             self.post(self.engine.draw(100, 1_000), self._commit)
             return
@@ -192,6 +200,12 @@ class Master(Process):
         if outcome:
             self.world.pass_step(Step.APPLIED, self)
         self.post(0, self._saved, save.number, error)
+
+    def _refuse_all(self) -> None:
+        """Who waits is told to come back: what was asked is done when the store can be written again."""
+        answers, self._answers = self._answers, {}
+        for request, told in answers.items():
+            told(ef.Reject(request, UnavailableError("the state store cannot be written")))
 
     def _saved(self, number: int, error: Exception | None) -> None:
         self._saves.popleft()
@@ -234,6 +248,9 @@ class Master(Process):
         controller.on_death(lambda how: self.post(2, self.feed, ev.ControllerExited(ex_id, generation, how)))
 
     def _inspect(self, order: ef.InspectStore) -> None:
+        if not self.world.mischief.store_readable:
+            self.post(self.engine.draw(100, 1_000), self._inspect, order)
+            return
         disk = self.world.disk
         left = disk.outcome(order.ex_id)
         outcome = None
@@ -273,6 +290,9 @@ class Master(Process):
         self.feed(ev.NodeDetached(node_id, session))
 
     def _controller_hello(self, end: Endpoint, hello: ControllerHello) -> None:
+        if not self.world.mischief.store_readable:
+            end.close()
+            return
         early: list[object] = []
         end.on_message = early.append
         credentials = self.world.disk.credentials(hello.ex_id)

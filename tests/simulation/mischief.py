@@ -29,6 +29,18 @@ class Mischief:
         self._engine = world.engine
         self._left: Counter[str] = Counter()
         self._slow_disk_until = 0
+        self._away_until = 0
+        self._readable = True
+
+    @property
+    def store_writable(self) -> bool:
+        """No store is locked, its disk is not full, its server is not away."""
+        return self._engine.now >= self._away_until
+
+    @property
+    def store_readable(self) -> bool:
+        """What is locked or full can still be read."""
+        return self._readable or self.store_writable
 
     def inject(self, kind: Kind, passing: Process) -> bool:
         """Do it, to the process that passes if it is of that kind; False if there is nothing to do it to."""
@@ -52,7 +64,7 @@ class Mischief:
     def end(self) -> None:
         """Nothing more goes wrong."""
         self._left.clear()
-        self._slow_disk_until = 0
+        self._slow_disk_until = self._away_until = 0
 
     # --- processes
 
@@ -74,6 +86,12 @@ class Mischief:
     def _power(self, passing: Process) -> bool:
         self._world.power_cut(self._pick(list(self._world.hosts)))
         return True
+
+    def _hang_worker(self, passing: Process) -> bool:
+        return self._hang(self._one(passing, self._world.workers.values()))
+
+    def _hang_slicer(self, passing: Process) -> bool:
+        return self._hang(self._one(passing, self._world.slicers.values()))
 
     def _hang_controller(self, passing: Process) -> bool:
         return self._hang(self._one(passing, self._world.controllers.values()))
@@ -143,6 +161,16 @@ class Mischief:
 
     def _store_unknown(self, passing: Process) -> bool:
         return self._some("outcome unknown", 3)
+
+    def _store_away(self, passing: Process) -> bool:
+        self._away_until = self._engine.now + self._pick(
+            (self._engine.draw(100, 2_000), self._engine.draw(100, 15_000))
+        )
+        self._readable = self._engine.chance(0.5)
+        return True
+
+    def _late_write(self, passing: Process) -> bool:
+        return self._some("late write", 1)
 
     def _slow_disk(self, passing: Process) -> bool:
         self._slow_disk_until = self._engine.now + self._engine.draw(500, 8_000)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 S = ExecutionStatus
+_FAILED_TRIES = (ResultKind.ERROR, ResultKind.FATAL, ResultKind.TIMED_OUT)
 _ENDINGS = {S.COMPLETED: "completed", S.TERMINATED: "terminated", S.STOPPED: "stopped"}
 
 
@@ -72,7 +73,7 @@ class Oracle:
     def ran(self, ex_id: str, seq: int, epoch: int, kind: ResultKind) -> None:
         """An attempt ended so, whoever gets to know it."""
         self._ran[ex_id, seq, epoch] = kind
-        self._op_errors[ex_id, seq] += kind in (ResultKind.ERROR, ResultKind.FATAL)
+        self._op_errors[ex_id, seq] += kind in _FAILED_TRIES
 
     def lost(self, ex_id: str, seq: int) -> None:
         """A worker died with this slice in hand."""
@@ -99,6 +100,12 @@ class Oracle:
         paused_at = self._paused_at.get(ex_id)
         if paused_at is not None and controller.born > paused_at and leased_in(batch):
             self._fail(f"generation {generation} of {ex_id} leased slices, and was born paused")
+
+    def troubled(self, controller: Controller) -> None:
+        """A controller was told that its store cannot be written."""
+        reason = controller.report().reason
+        if "cannot be written" not in reason:
+            self._fail(f"the store of {controller.ex_id} cannot be written, and its reason is {reason!r}")
 
     # --- what the master writes and promises
 
@@ -213,7 +220,7 @@ class Oracle:
                 kind = self._ran.get((ex_id, item.seq, item.epoch))
                 if kind is not ResultKind.FATAL and item.op_errors != allowed:
                     self._fail(f"{where} failed after {item.op_errors} errors of {allowed}")
-            case ErrorReason.TIMEOUT if job.slice_timeout_ms and item.op_errors == allowed:
+            case ErrorReason.TIMEOUT if job.has_time_limit and item.op_errors == allowed:
                 pass
             case ErrorReason.POISON if item.losses == job.rules.max_worker_losses:
                 pass

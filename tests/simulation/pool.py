@@ -53,6 +53,7 @@ class Pool:
     def __init__(self, daemon: Daemon, assignment: Assignment, first_batch: int) -> None:
         self.daemon = daemon
         self.ex_id = assignment.ex_id
+        self.incarnation = daemon.link_incarnation
         self._assignment = assignment
         rules = PoolRules(
             ex_id=assignment.ex_id,
@@ -77,6 +78,11 @@ class Pool:
     def next_batch(self) -> int:
         """The first number that no batch of results has used."""
         return self._machine.next_batch
+
+    @property
+    def has_untold(self) -> bool:
+        """It has results that nobody acknowledged."""
+        return self._machine.has_untold
 
     def tell(self, message: Message) -> None:
         """Queue a message; once the pool is over it is dropped."""
@@ -223,7 +229,7 @@ class Link:
             nonce=nonce,
             proof=proof_of(target.secret, "daemon", nonce),
             node_id=daemon.node_id,
-            incarnation=daemon.incarnation,
+            incarnation=self._pool.incarnation,
             hostname=daemon.node_id,
             held_seqs=[seq for seq, _ in held],
             held_epochs=[epoch for _, epoch in held],

@@ -57,7 +57,13 @@ class Job:
     max_retries: int
     at_most_once: bool
     slice_timeout_ms: int  # 0: a slice may take for ever
+    soft_timeout_ms: int  # 0: nor is it told that it takes long; most slices that are told end
     execution_timeout_ms: int  # 0: and so may all of it
+
+    @property
+    def has_time_limit(self) -> bool:
+        """A slice can end by a time limit."""
+        return bool(self.slice_timeout_ms or self.soft_timeout_ms)
 
     @property
     def document(self) -> bytes:
@@ -123,5 +129,6 @@ def _draw_job(draw: random.Random, job_id: str) -> Job:
         max_retries=draw.randint(0, 3),
         at_most_once=draw.random() < 0.15,
         slice_timeout_ms=draw.choice((0, 0, 0, 1_000, 4_000)),
-        execution_timeout_ms=draw.choice((2_000, 10_000)) if draw.random() < 0.04 else 0,
+        soft_timeout_ms=draw.choice((0, 0, 0, 300, 1_500)),
+        execution_timeout_ms=draw.choice((2_000, 10_000)) if draw.random() < 0.08 else 0,
     )

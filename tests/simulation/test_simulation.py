@@ -12,7 +12,12 @@ from tests.simulation.mutants import MUTANTS, Mutant, hunt
 from tools.tree import ROOT
 
 SEEDS = 300
-QUICK = ("acknowledged before commit", "not requeued on worker death", "wish overwritten by an old report")
+QUICK = (
+    "acknowledged before commit",
+    "not requeued on worker death",
+    "generation not checked",
+    "wish overwritten by an old report",
+)
 
 
 def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 TELL_MS = 2
 POISONED_SEQ = 3
+HEEDS_SOFT_TIMEOUT = 0.8
+"""Of the operations, so many end when they are told that the slice takes too long."""
 
 
 class Slot:
@@ -165,14 +167,21 @@ class Worker(Process):
         if (self._job.poison and seq == POISONED_SEQ) or self.engine.chance(self._job.crash_rate):
             self.post(run_ms, self.die, "was killed by signal 11 (SIGSEGV)")
         else:
-            self.post(run_ms, self._ran, seq, epoch, run_ms)
+            self._run(seq, epoch, run_ms)
 
-    def _ran(self, seq: int, epoch: int, run_ms: int) -> None:
+    def _run(self, seq: int, epoch: int, run_ms: int) -> None:
+        soft_ms = self._job.soft_timeout_ms
+        if soft_ms and run_ms > soft_ms and self.engine.chance(HEEDS_SOFT_TIMEOUT):
+            self.post(soft_ms, self._ran, seq, epoch, ResultKind.TIMED_OUT)
+        else:
+            self.post(run_ms, self._ran, seq, epoch, None)
+
+    def _ran(self, seq: int, epoch: int, kind: ResultKind | None) -> None:
         self._running = False
         self.world.pass_step(Step.RUN, self)
-        kind = self._outcome()
+        kind = self._outcome() if kind is None else kind
         self.world.oracle.ran(self.ex_id, seq, epoch, kind)
-        self._results.append((seq, epoch, kind, run_ms * 1_000))
+        self._results.append((seq, epoch, kind, (self.engine.now - self.begun_ms) * 1_000))
         if self.engine.now - self._told_ms > TELL_MS or not self._todo:
             self._tell()
         if self._finishing:

@@ -160,7 +160,8 @@ class World:
         self.plan.end()
         self.mischief.end()
         self.network.heal()
-        for process in (self.master, *self.daemons.values(), *self.controllers.values()):
+        lives = (self.daemons, self.controllers, self.slicers, self.workers)
+        for process in (self.master, *(process for living in lives for process in living.values())):
             if process is not None:
                 process.resume()
         self.client.settle()

@@ -1,14 +1,17 @@
 """A controller's writer, played as `master/execution/writer.py`: one job at a time, again until it is done.
 
 A commit takes time.  Before it nothing is on the disk, after it everything is, whether its controller lives
-to hear of it or not; and now and then the store fails, with the batch written or not.
+to hear of it or not; and now and then the store fails, with the batch written or not.  Where the store is a
+server, a batch can be on its way to it when its controller dies, and be written late: when another generation
+writes already.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from sliceworks.master.execution import events as ev
 from sliceworks.master.store.batch import Batch
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 Job: TypeAlias = ev.Write | ev.LoadPending
 
+LATEST_MS: Final = 4_000
+
 
 class Writer:
     """Carries out Write and LoadPending in order, and tells when they are done."""
@@ -34,6 +39,7 @@ class Writer:
         self._backoff = Backoff(owner.engine.random.random)
         self._trouble = False
         self._idle: list[Callable[[], None]] = []
+        self._is_underway = False  # a batch that outlives its controller
 
     def submit(self, job: Job) -> None:
         """Do this after everything submitted before."""
@@ -48,6 +54,11 @@ class Writer:
         else:
             told()
 
+    def close(self) -> None:
+        """The controller is dead."""
+        if not self._is_underway:
+            self._store.close()
+
     def _begin(self) -> None:
         self._owner.post(self._owner.world.mischief.disk_delay(), self._commit)
 
@@ -56,10 +67,16 @@ class Writer:
         before, after = _steps(job)
         for step in before:
             owner.world.pass_step(step, owner)
+        mischief = owner.world.mischief
+        if not (mischief.store_writable if isinstance(job, ev.Write) else mischief.store_readable):
+            self._fail()
+            return
         if isinstance(job, ev.Write):
-            mischief = owner.world.mischief
             if mischief.take("store fails"):
                 self._fail()
+                return
+            if mischief.take("late write"):
+                self._leave_behind(job.batch)
                 return
             unknown = mischief.take("outcome unknown")
             try:
@@ -80,7 +97,20 @@ class Writer:
         if not self._trouble:
             self._trouble = True
             self._owner.feed(ev.StoreTroubled("the state store cannot be written: disk I/O error"))
+            self._owner.world.oracle.troubled(self._owner)
         self._owner.post(int(self._backoff.next_seconds() * 1_000), self._commit)
+
+    def _leave_behind(self, batch: Batch) -> None:
+        owner = self._owner
+        self._is_underway = True
+        owner.engine.at(owner.engine.now + owner.engine.draw(1, LATEST_MS), None, self._arrive, batch)
+        owner.die("it was ended by signal 9")
+
+    def _arrive(self, batch: Batch) -> None:
+        with suppress(FencedError):
+            self._store.apply(batch)
+            self._owner.world.oracle.committed(self._owner, batch)
+        self._store.close()
 
     def _done(self) -> None:
         job = self._jobs[0]

@@ -357,6 +357,18 @@ def test_an_ended_pool_does_not_wait_for_a_controller_that_is_gone() -> None:
     assert not pool.all(PoolEnded)
     pool.turn(PeerLost(Peer.CONTROLLER))
     assert pool.all(PoolEnded)
+    assert pool.machine.has_untold
+
+
+def test_a_pool_whose_results_are_all_acknowledged_forgets_none_by_its_end() -> None:
+    pool = Pool(workers=1)
+    pool.turn(granted(1))
+    pool.turn(results(1, 1))
+    pool.turn(ResultsAcked(1))
+    pool.turn(PeerLost(Peer.CONTROLLER), Unassigned())
+    pool.turn(exited(1))
+    assert pool.all(PoolEnded)
+    assert not pool.machine.has_untold
 
 
 def test_a_pool_without_workers_that_is_still_listed_waits_for_its_controller() -> None:

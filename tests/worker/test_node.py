@@ -100,6 +100,26 @@ async def test_an_execution_that_is_wanted_again_gets_a_new_pool_with_new_batch_
     assert [batch.workers for batch in controller.results] == [[1], [2]]
 
 
+async def test_a_node_that_forgot_a_result_does_not_answer_for_leases_from_before(
+    premises: Premises, assign: Assigner, controller: FakeController
+) -> None:
+    async with watched(premises) as watch:
+        watch.assign(assign(1))
+        await watch.until(all_idle(1))
+        await controller.until(lambda: controller.channel)
+        await controller.send(RunSlices([1], [1], [b'{"start": 0, "count": 1}']))
+        await controller.until(lambda: controller.results)
+        controller.answers = "refuse"
+        await controller.drop()
+        watch.assign()
+        await watch.until(lambda state: not state.links)
+        controller.answers = "welcome"
+        watch.assign(assign(1))
+        await controller.until(lambda: controller.channel)
+    assert {hello.incarnation for hello in controller.hellos[:-1]} == {"life-1"}
+    assert (controller.hellos[-1].incarnation, controller.held()) == ("life-1.1", set())
+
+
 async def test_more_than_fits_waits_and_is_said_once(premises: Premises, assign: Assigner) -> None:
     with capture_logs() as logs:
         async with watched(premises) as watch:

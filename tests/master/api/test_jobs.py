@@ -149,3 +149,88 @@ async def test_jobs_survive_a_restart(tmp_path: Path) -> None:
         assert (status, job["name"]) == (200, "played")
         status, answer = await after.ask("POST", f"/jobs/{started['job_id']}/_start")
         assert status == 409, answer
+
+
+async def test_a_job_is_replaced_whole_and_keeps_its_identity(master: PlayedMaster) -> None:
+    job_id = (await master.submit({**JOB, "old": 1}, start="false"))["job_id"]
+    _, before = await master.ask("GET", f"/jobs/{job_id}")
+    posted = {**JOB, "name": "new", "job_id": "another", "_created": "never"}
+    status, changed = await master.ask("PUT", f"/jobs/{job_id}", json=posted)
+    assert (status, changed["name"], changed["job_id"]) == (200, "new", job_id)
+    assert changed["_created"] == before["_created"]
+    assert changed["_updated"] > before["_updated"]
+    assert "old" not in changed
+    assert await master.ask("GET", f"/jobs/{job_id}") == (200, changed)
+
+
+async def test_a_running_job_is_changed_for_its_next_execution(master: PlayedMaster) -> None:
+    started = await master.submit()
+    status, _ = await master.ask("PUT", f"/jobs/{started['job_id']}", json={**JOB, "name": "next"})
+    assert status == 200
+    _, execution = await master.ask("GET", f"/ex/{started['ex_id']}")
+    assert execution["name"] == JOB["name"]
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b"{}", "no data was provided to update job {job_id}"),
+        (b"{bad", "the json submitted is malformed"),
+        (b'{"workers": 3}', "operations"),
+    ],
+)
+async def test_what_cannot_replace_a_job(master: PlayedMaster, body: bytes, text: str) -> None:
+    job_id = (await master.submit(start="false"))["job_id"]
+    before = await master.ask("GET", f"/jobs/{job_id}")
+    status, answer = await master.ask("PUT", f"/jobs/{job_id}", data=body)
+    assert status == 400
+    assert text.format(job_id=job_id) in answer["message"]
+    assert await master.ask("GET", f"/jobs/{job_id}") == before
+
+
+async def test_a_job_is_put_away_and_taken_up_again(master: PlayedMaster) -> None:
+    job_id = (await master.submit(start="false"))["job_id"]
+    for verb, active in (("_inactive", False), ("_active", True)):
+        status, job = await master.ask("POST", f"/jobs/{job_id}/{verb}")
+        assert (status, job["active"]) == (200, active)
+
+
+async def test_a_broken_job_can_be_put_away_but_not_taken_up(master: PlayedMaster) -> None:
+    job_id = (await master.submit(start="false"))["job_id"]
+    status, _ = await master.ask("PUT", f"/jobs/{job_id}", json={"active": False, "operations": []})
+    assert status == 200
+    status, answer = await master.ask("POST", f"/jobs/{job_id}/_active")
+    assert (status, answer["faults"][0]["path"]) == (400, "operations")
+
+
+async def test_a_deleted_job_stays_readable_and_does_nothing_more(master: PlayedMaster) -> None:
+    started = await master.submit()
+    path, execution_path = f"/jobs/{started['job_id']}", f"/ex/{started['ex_id']}"
+    status, answer = await master.ask("DELETE", path)
+    assert status == 409
+    assert answer["message"].endswith("is currently running, cannot delete a running job.")
+    await master.ask("POST", f"{execution_path}/_stop")
+    status, job = await master.ask("DELETE", path)
+    assert (status, job["_deleted"], job["active"]) == (200, True, False)
+    assert job["_deleted_on"].endswith("Z")
+    assert await master.ask("GET", path) == (200, job)
+    _, execution = await master.ask("GET", execution_path)
+    assert (execution["_deleted"], execution["_deleted_on"]) == (True, job["_deleted_on"])
+    for method, verb, text in (
+        ("DELETE", "", "has already been deleted."),
+        ("PUT", "", "has been deleted and cannot be updated."),
+        ("POST", "/_active", "has been deleted and cannot be updated."),
+        ("POST", "/_inactive", "has been deleted and cannot be updated."),
+        ("POST", "/_start", "has been deleted and cannot be started."),
+    ):
+        expected = (410, {"error": 410, "message": f"Job {started['job_id']} {text}"})
+        assert await master.ask(method, path + verb, json=JOB) == expected
+    assert await master.ask("POST", f"{path}/_stop") == (200, {"status": "stopped"})
+
+
+@pytest.mark.parametrize(("method", "verb"), [("PUT", ""), ("DELETE", ""), ("POST", "/_active")])
+async def test_a_job_that_is_not_there_cannot_be_changed(
+    master: PlayedMaster, method: str, verb: str
+) -> None:
+    status, answer = await master.ask(method, f"/jobs/nope{verb}", json=JOB)
+    assert (status, answer["message"]) == (404, "Could not find job nope")

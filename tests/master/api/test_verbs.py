@@ -148,3 +148,20 @@ async def test_numbers_of_workers_that_cannot_be(master: PlayedMaster, query: st
     assert status == 400, answer
     if query == "remove=50":
         assert answer["message"] == "workers to be removed: 50 cannot be >= to current workers: 2"
+
+
+async def test_a_log_level_is_changed_while_it_runs(master: PlayedMaster) -> None:
+    async with running(master) as (started, _, controller):
+        for form in (f"/ex/{started['ex_id']}", f"/jobs/{started['job_id']}"):
+            answer = await master.ask("POST", f"{form}/_settings?log_level=debug")
+            assert answer == (200, {"exId": started["ex_id"], "level": "debug"})
+        while (await controller.receive(Wishes)).log_level != "debug":
+            pass
+
+
+@pytest.mark.parametrize(("query", "shown"), [("", "undefined"), ("?log_level=loud", "loud")])
+async def test_levels_that_do_not_exist(master: PlayedMaster, query: str, shown: str) -> None:
+    started = await master.submit()
+    status, answer = await master.ask("POST", f"/jobs/{started['job_id']}/_settings{query}")
+    text = f'Invalid log level "{shown}", must be one of: trace, debug, info, warn, error, fatal'
+    assert (status, answer["message"]) == (400, text)

@@ -186,6 +186,16 @@ class Rig:
         self.tell(ev.WorkersRequested(request, ex_id, change))
         return request
 
+    def change_log_level(self, level: str, ex_id: str = "ex") -> int:
+        request = self.request()
+        self.tell(ev.LogLevelRequested(request, ex_id, level))
+        return request
+
+    def delete_job(self, job_id: str) -> int:
+        request = self.request()
+        self.tell(ev.JobDeleteRequested(request, job_id))
+        return request
+
     def answer(self, request: int) -> ef.Reply | Exception | None:
         """What a request was told, if it was."""
         for effect in self.effects:

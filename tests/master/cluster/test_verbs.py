@@ -17,6 +17,30 @@ from tests.master.cluster.rig import Rig
 S = ExecutionStatus
 
 
+# --- log level
+
+
+def test_a_log_level_reaches_controller_and_nodes_when_it_is_durable(rig: Rig) -> None:
+    rig.run()
+    rig.hold_saves = True
+    request = rig.change_log_level("debug")
+    assert rig.answer(request) is None
+    assert rig.assigned()["ex"].log_level == ""
+    rig.release_saves()
+    assert rig.answer(request) == ef.Done()
+    assert rig.to_controller()[-1].log_level == "debug"
+    assert rig.assigned()["ex"].log_level == "debug"
+
+
+def test_a_log_level_wants_a_controller(rig: Rig) -> None:
+    rig.start()
+    refused = rig.answer(rig.change_log_level("debug"))
+    assert isinstance(refused, ConflictError)
+    assert str(refused) == "Execution ex is not available"
+    rig.stop()
+    assert isinstance(rig.answer(rig.change_log_level("debug")), NotFoundError)
+
+
 # --- stop
 
 

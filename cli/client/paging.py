@@ -1,0 +1,97 @@
+"""Lists: a page when one is asked for, or everything, page by page, while it is read.
+
+The API gives at most `WINDOW` documents by place (`from` + `size`).  Beyond that, `everything` goes on from the time of
+the last document, so it reads in the order in which documents were made: what is added while it reads comes at
+the end, and nothing is left out or given twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Final, Generic
+
+from sliceworks.cli.client.documents import D, Json, read_all
+from sliceworks.cli.client.transport import Transport
+
+WINDOW: Final = 10_000
+PAGE: Final = 1_000
+_AS_MADE: Final = "_created:asc"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Which part of a list; None: as the master does when it is not told."""
+
+    size: int | None = None
+    offset: int | None = None
+    """How many are left out at the begin."""
+    sort: str | None = None
+    """`field:asc` or `field:desc`, several by comma."""
+    filter: str | None = None
+    """Lucene syntax over the stored fields."""
+
+    def query(self) -> dict[str, object]:
+        """As the API has it."""
+        return {"size": self.size, "from": self.offset, "sort": self.sort, "filter": self.filter}
+
+
+class Pages(Generic[D]):
+    """One list of the API, read as documents of one class."""
+
+    def __init__(self, transport: Transport, path: str, kind: type[D], *, key: str, **query: object) -> None:
+        self._transport = transport
+        self._path = path
+        self._kind = kind
+        self._key = key  # the field that tells documents apart
+        self._query = query
+
+    async def page(self, listing: Listing) -> list[D]:
+        """One request."""
+        answer = await self._transport.get(self._path, **{**self._query, **listing.query()})
+        return read_all(self._kind, answer)
+
+    async def everything(self, *, filter: str | None = None) -> AsyncIterator[D]:  # noqa: A002 - as the API has it
+        """All there is, as it was made."""
+        place = _Place(filter)
+        while True:
+            page = await self.page(place.next())
+            for document in page:
+                if place.take(document.document, self._key):
+                    yield document
+            if len(page) < PAGE:
+                return
+
+
+class _Place:
+    """How far a reader of everything has come."""
+
+    def __init__(self, filter: str | None) -> None:  # noqa: A002
+        self._filter = filter
+        self._offset = 0
+        self._since = ""
+        self._last = ""
+        self._seen: set[Any] = set()  # keys of the documents made at the time `_last`
+
+    def next(self) -> Listing:
+        """The next page; where the window ends, the first one of those since the last document."""
+        if self._offset + PAGE > WINDOW:
+            self._since, self._offset = self._last, 0
+        listing = Listing(PAGE, self._offset, _AS_MADE, self._with_since())
+        self._offset += PAGE
+        return listing
+
+    def take(self, document: Json, key: str) -> bool:
+        """Whether it is a new one."""
+        made, name = str(document.get("_created", "")), document.get(key)
+        if made != self._last:
+            self._last, self._seen = made, set()
+        is_new = name not in self._seen
+        self._seen.add(name)
+        return is_new
+
+    def _with_since(self) -> str | None:
+        if not self._since:
+            return self._filter
+        since = f'_created:["{self._since}" TO *]'
+        return f"({self._filter}) AND {since}" if self._filter else since

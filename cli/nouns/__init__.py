@@ -1,0 +1,1 @@
+"""The commands that talk to a running master, one file for each noun."""

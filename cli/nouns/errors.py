@@ -1,0 +1,139 @@
+"""`errors`: the slices that failed, and with `--follow` those that fail from now on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import click
+
+from sliceworks.cli.nouns.lists import Columns, Wanted, print_list
+from sliceworks.cli.nouns.options import api_options, list_options
+from sliceworks.cli.output import Style, cell_text, print_document
+from sliceworks.cli.table import visible
+
+if TYPE_CHECKING:
+    from sliceworks.cli.client import Client, Slice
+    from sliceworks.cli.client.executions import Executions
+    from sliceworks.cli.client.jobs import Jobs
+
+Noun = Literal["jobs", "ex"]
+
+LOOK_SECONDS: Final = 1.0
+PAGE: Final = 1_000
+OVERLAP: Final = 1_000
+"""So many of the newest are looked at again: what was written at one time may come in any order."""
+
+
+def first_line(text: str) -> str:
+    """What an error says, without where it was raised."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not lines:
+        return ""
+    return lines[-1] if lines[0].startswith("Traceback") else lines[0]
+
+
+def _shape(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, "error": first_line(str(row.get("error") or ""))}
+
+
+COLUMNS: Final = Columns(
+    "slice_id", ("slice_id", "ex_id", "slicer_order", "retry_count", "reason", "error"), _shape
+)
+
+
+def errors_command(noun: Noun) -> click.Command:
+    """`errors`, for jobs or for executions."""
+
+    @click.command("errors")
+    @click.argument("target", metavar="ID")
+    @click.option("--follow", "-f", is_flag=True, help="Print those that come, until the execution is over.")
+    @list_options
+    @api_options
+    def command(*, target: str, follow: bool, url: str, style: Style, **options: Any) -> None:
+        """List the slices that failed, the newest first."""
+        wanted = Wanted(**options)
+        if follow:
+            _follow_from_here(noun, target, wanted=wanted, url=url, style=style)
+            return
+        print_list(lambda api: _of(api, noun).errors(target), wanted, COLUMNS, url=url, style=style)
+
+    return command
+
+
+def _of(client: Client, noun: Noun) -> Jobs | Executions:
+    return client.jobs if noun == "jobs" else client.executions
+
+
+def _follow_from_here(noun: Noun, target: str, *, wanted: Wanted, url: str, style: Style) -> None:
+    from sliceworks.cli.client.client import call
+
+    if wanted.everything or wanted.sort or wanted.size or wanted.offset:
+        message = "--follow prints all of them, the oldest first: without --all, --sort, --size and --from"
+        raise click.UsageError(message)
+
+    async def printed(client: Client) -> None:
+        async for failed in _followed(client, noun, target, wanted.filter_):
+            _print(failed, quiet=wanted.quiet, style=style)
+
+    call(url, printed)
+
+
+def _print(failed: Slice, *, quiet: bool, style: Style) -> None:
+    if quiet:
+        click.echo(failed.slice_id)
+    elif style is Style.TABLE:
+        row = _shape(failed.document)
+        click.echo("  ".join(visible(cell_text(row.get(name))) for name in COLUMNS.shown))
+    else:
+        print_document(failed.document, style)
+
+
+async def _followed(
+    client: Client,
+    noun: Noun,
+    target: str,
+    filter_: str | None,
+) -> AsyncIterator[Slice]:
+    """What has failed, then what fails; of a job: in the execution that was the latest at the begin."""
+    ex_id = (await client.jobs.latest_execution(target)).ex_id if noun == "jobs" else target
+    reader = _Reader(client, ex_id, filter_)
+    while True:
+        is_over = (await client.executions.get(ex_id)).is_over  # before the errors, so that none is missed
+        async for failed in reader.new_ones():
+            yield failed
+        if is_over:
+            return
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+class _Reader:
+    """Reads the errors of one execution in the order in which they were written."""
+
+    def __init__(self, client: Client, ex_id: str, filter_: str | None) -> None:
+        self._pages = client.executions.errors(ex_id)
+        self._filter = filter_
+        self._taken = 0
+        self._seen: OrderedDict[str, None] = OrderedDict()
+
+    async def new_ones(self) -> AsyncIterator[Slice]:
+        """Those that were not there the last time."""
+        from sliceworks.cli.client.paging import Listing
+
+        while True:
+            offset = max(0, self._taken - OVERLAP)
+            page = await self._pages.page(Listing(PAGE + OVERLAP, offset, "_updated:asc", self._filter))
+            fresh = [failed for failed in page if failed.slice_id not in self._seen]
+            for failed in fresh:
+                self._remember(failed.slice_id)
+                yield failed
+            if len(page) < PAGE + OVERLAP:
+                return
+
+    def _remember(self, slice_id: str) -> None:
+        self._taken += 1
+        self._seen[slice_id] = None
+        if len(self._seen) > 2 * OVERLAP:
+            self._seen.popitem(last=False)

@@ -1,0 +1,91 @@
+"""What a route promises to those who do not read its code: the source of `/openapi.json`.
+
+A description stands beside its route.  Answers and bodies are described by Python types, from which schemas
+are made; a test calls every route, and compares its answers and the options it reads with what stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+Shape: TypeAlias = Any  # a type that pydantic makes a schema of: a TypedDict, list[...], str, a union
+Schema: TypeAlias = dict[str, Any]  # JSON schema
+
+JSON: Final = "application/json"
+_SORT_PART: Final = r"\s*({fields})(:(asc|desc)?)?\s*"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One query option."""
+
+    name: str
+    about: str
+    schema: Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer other than the usual one."""
+
+    shape: Shape
+    status: int = 200
+    media: str = JSON
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """A route as its clients see it; the first line of the handler's docstring is its summary.
+
+    The errors 400 (with options or a body), 413 (with a body), 500 and 503 need not be named.
+    """
+
+    tag: str
+    answer: Shape
+    options: tuple[Option, ...] = ()
+    body: Shape = None
+    errors: tuple[int, ...] = ()
+    media: str = JSON
+    body_media: str = JSON
+    also: tuple[Answer, ...] = ()
+
+
+def text(name: str, about: str) -> Option:
+    """Any text."""
+    return Option(name, about, {"type": "string"})
+
+
+def number(name: str, about: str, *, default: int | None = None, at_most: int | None = None) -> Option:
+    """A whole number that is not negative."""
+    limits = {"default": default, "maximum": at_most}
+    given = {key: value for key, value in limits.items() if value is not None}
+    return Option(name, about, {"type": "integer", "minimum": 0, **given})
+
+
+def one_of(name: str, about: str, *choices: str, default: str | None = None) -> Option:
+    """One of some texts; an empty option counts as none."""
+    given = {} if default is None else {"default": default}
+    return Option(name, about, {"type": "string", "enum": [*choices, ""], **given})
+
+
+def yes_or_no(name: str, about: str, *, default: str) -> Option:
+    """`true` or `false`."""
+    return one_of(name, about, "true", "false", default=default)
+
+
+def some_of(name: str, about: str, choices: Collection[str]) -> Option:
+    """A list, parted by commas; what is none of the choices selects nothing."""
+    return Option(name, f"{about}: a list, parted by commas, of {', '.join(choices)}", {"type": "string"})
+
+
+def page(sortable: Collection[str], *, default: str) -> tuple[Option, ...]:
+    """Which part of a list, and in which order."""
+    part = _SORT_PART.format(fields="|".join(sorted(sortable)))
+    order: Schema = {"type": "string", "pattern": f"^({part}(,{part})*)?$", "default": default}
+    return (
+        number("size", "how many at most", default=100, at_most=10_000),
+        number("from", "how many to leave out before; with size at most 10000", default=0),
+        Option("sort", "`field:asc` or `field:desc`, several parted by commas", order),
+    )

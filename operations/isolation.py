@@ -1,0 +1,230 @@
+"""Imports for the code of assets: each asset sees its own modules and wheels, and nobody else sees them.
+
+A bundle's module `shared.text` lives in this process as `sliceworks.operations.loaded.a<id>.shared.text`, so
+that two assets, or two versions of one, never meet in `sys.modules`, and nothing of them gets on `sys.path`.
+What makes this bearable for authors is that their code need not know: every module of a bundle has builtins
+of its own, whose `__import__` looks among the bundle's modules first.  An import statement asks the builtins
+of the code that it stands in, at import time and in a function years later, so that is all it takes.
+
+| a bundle's code imports              | it gets                                                        |
+| ------------------------------------ | -------------------------------------------------------------- |
+| a module of the standard library     | that one, whatever the bundle holds                            |
+| `sliceworks`, `pydantic` (`SHARED`)  | ours: classes of both sides must be the same                   |
+| what the bundle or its wheels hold   | the bundle's, also when another version of it is installed     |
+| anything else                        | what is installed                                              |
+
+Only for processes that run authors' code: the first bundle of a process changes `sys.meta_path` and
+`importlib.import_module`.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import importlib
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.metadata import Distribution, DistributionFinder, MetadataPathFinder
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+PREFIX: Final = "sliceworks.operations.loaded."
+SHARED: Final = frozenset({"sliceworks", "pydantic", "pydantic_core", "annotated_types"})
+WHEELS: Final = ".wheels"
+"""The folder of a bundle in which each of its wheels is unpacked."""
+ENVIRONMENT: Final = "SLICEWORKS_LOADED_ASSETS"
+"""For processes that are started anew: name=folder of each bundle, parted by line feeds."""
+_MARK: Final = "__sliceworks_bundle__"
+
+_bundles: dict[str, BundleCode] = {}
+_import_module: Final = importlib.import_module
+
+
+class BundleCode:
+    """The code of one bundle in this process; made by `bundle_code`."""
+
+    def __init__(self, name: str, directory: Path) -> None:
+        self.name = name
+        self.directory = directory
+        self.package = f"{PREFIX}{name}"
+        self.roots = [str(directory), *_wheel_roots(directory)]
+        self.builtins = {**vars(builtins), "__import__": self._import, _MARK: self}
+        self._own: dict[str, bool] = {}
+
+    def load(self, name: str) -> ModuleType:
+        """A module of the bundle, by the name that its own code knows it by; raises what its code raises."""
+        try:
+            return _import_module(f"{self.package}.{name}")
+        except ModuleNotFoundError as error:
+            raise self._as_author_knows(error) from None
+
+    def holds(self, name: str) -> bool:
+        """Whether this top-level name means a module of the bundle to its code."""
+        own = self._own.get(name)
+        if own is None:
+            own = self._own[name] = self._find(name)
+        return own
+
+    def _import(
+        self,
+        name: str,
+        globals: Mapping[str, object] | None = None,  # noqa: A002 - the names that `__import__` has
+        locals: Mapping[str, object] | None = None,  # noqa: A002
+        fromlist: Sequence[str] | None = (),
+        level: int = 0,
+    ) -> ModuleType:
+        """What import statements of the bundle call."""
+        top = name.partition(".")[0]
+        if level or not self.holds(top):
+            return builtins.__import__(name, globals, locals, fromlist or (), level)
+        full = f"{self.package}.{name}"
+        try:
+            if fromlist:
+                return builtins.__import__(full, None, None, fromlist)
+            _import_module(full)
+        except ModuleNotFoundError as error:
+            raise self._as_author_knows(error) from None
+        return sys.modules[f"{self.package}.{top}"]
+
+    def _find(self, name: str) -> bool:
+        if name in sys.stdlib_module_names or name in SHARED or name.startswith("__"):
+            return False
+        spec = PathFinder.find_spec(f"{self.package}.{name}", self.roots)
+        if spec is None:
+            return False
+        is_mere_folder = spec.origin is None
+        return not (is_mere_folder and _is_installed(name))
+
+    def _as_author_knows(self, error: ModuleNotFoundError) -> ModuleNotFoundError:
+        inside = f"{self.package}."
+        name = (error.name or "").removeprefix(inside)
+        return ModuleNotFoundError(str(error).replace(inside, ""), name=name, path=error.path)
+
+
+def bundle_code(name: str, directory: Path) -> BundleCode:
+    """The code of the bundle in this folder; the same object each time for the same `name`.
+
+    `name` is an identifier such as `a` and the asset's id.  Whoever loads code from another folder needs
+    another name.
+    """
+    known = _bundles.get(name)
+    if known is not None and known.directory == directory:
+        return known
+    if not _bundles:
+        sys.meta_path.insert(0, _Finder)  # type: ignore[arg-type]  # a class serves as the finder, as PathFinder does
+        importlib.import_module = _import_module_for_all
+    code = _bundles[name] = BundleCode(name, directory)
+    _forget_modules(code.package)
+    package = ModuleType(code.package)
+    package.__path__ = code.roots
+    package.__spec__ = ModuleSpec(code.package, None, is_package=True)
+    sys.modules[code.package] = package
+    os.environ[ENVIRONMENT] = "\n".join(f"{name}={bundle.directory}" for name, bundle in _bundles.items())
+    return code
+
+
+def load_again() -> None:
+    """Know the bundles of the process that started this one."""
+    for line in os.environ.get(ENVIRONMENT, "").splitlines():
+        name, _, directory = line.partition("=")
+        if name not in _bundles and directory:
+            bundle_code(name, Path(directory))
+
+
+class _Finder:
+    """Finds modules below `PREFIX`, and the metadata of wheels for the code of their bundle."""
+
+    @staticmethod
+    def find_spec(
+        full: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if not full.startswith(PREFIX):
+            return None
+        code = _bundles.get(full[len(PREFIX) :].partition(".")[0])
+        spec = PathFinder.find_spec(full, path, target) if code else None
+        if spec is not None and code is not None and spec.loader is not None and spec.origin is not None:
+            spec.loader = _Loader(spec.loader, code)
+        return spec
+
+    @staticmethod
+    def find_distributions(context: DistributionFinder.Context | None = None) -> Iterable[Distribution]:
+        code = _asking_bundle()
+        if code is None:
+            return []
+        wanted = context.name if context else None
+        name = wanted.removeprefix(f"{code.package}.") if wanted else None
+        return MetadataPathFinder.find_distributions(DistributionFinder.Context(name=name, path=code.roots))
+
+
+class _Loader(Loader):
+    """Loads as Python's own loader of the file does, but gives the module the builtins of its bundle."""
+
+    def __init__(self, loader: Any, code: BundleCode) -> None:
+        self._loader = loader
+        self._code = code
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        module: ModuleType | None = self._loader.create_module(spec)
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        vars(module)["__builtins__"] = self._code.builtins
+        self._loader.exec_module(module)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+
+@functools.wraps(_import_module)
+def _import_module_for_all(name: str, package: str | None = None) -> ModuleType:
+    code = _bundle_of(sys._getframe(1).f_globals)  # noqa: SLF001 - the caller's module decides
+    if code is not None and not name.startswith(".") and code.holds(name.partition(".")[0]):
+        return code.load(name)
+    return _import_module(name, package)
+
+
+def _asking_bundle() -> BundleCode | None:
+    """The bundle whose code asks `importlib.metadata` for something."""
+    frame = sys._getframe(1)  # noqa: SLF001 - the caller's module decides
+    while frame.f_back is not None:
+        frame = frame.f_back
+        asking = str(frame.f_globals.get("__name__"))
+        if asking != __name__ and not asking.startswith("importlib"):
+            return _bundle_of(frame.f_globals)
+    return None
+
+
+def _bundle_of(names: Mapping[str, Any]) -> BundleCode | None:
+    own = names.get("__builtins__")
+    code = own.get(_MARK) if isinstance(own, dict) else None
+    return code if isinstance(code, BundleCode) else None
+
+
+def _forget_modules(package: str) -> None:
+    for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
+        del sys.modules[name]
+
+
+def _wheel_roots(directory: Path) -> list[str]:
+    """Where the modules of unpacked wheels are; of some a part is in a folder for the platform."""
+    folder = directory / WHEELS
+    if not folder.is_dir():
+        return []
+    roots: list[str] = []
+    for wheel in sorted(folder.iterdir()):
+        roots += [str(wheel), *map(str, sorted(wheel.glob("*.data/purelib")))]
+        roots += map(str, sorted(wheel.glob("*.data/platlib")))
+    return roots
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        spec = find_spec(name)
+    except (ImportError, ValueError):
+        return False
+    return spec is not None and spec.origin is not None
