@@ -119,10 +119,7 @@ async def _is_there(daemon: DaemonProcess, slots: int, api: Client) -> bool:
         nodes = await api.cluster.nodes()
     except UnavailableError:
         return False
-    return any(
-        node.pid == daemon.pid and node.is_connected and node.total == slots
-        for node in nodes
-    )
+    return any(node.pid == daemon.pid and node.is_connected and node.total == slots for node in nodes)
 
 
 @asynccontextmanager

@@ -9,11 +9,15 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from typing import Final, NamedTuple, NoReturn, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, cast
 
 import click
 
-from sliceworks.protocol.errors import EXIT_CODE, InvalidError, SliceworksError
+from sliceworks.cli.faults import NOT_ALLOWED, error_text, exit_code_for, os_error_text
+from sliceworks.protocol.errors import SliceworksError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 INTERRUPTED: Final = 130  # what shells say of a command ended by Ctrl-C
 
@@ -31,11 +35,17 @@ COMMANDS: Final = {
     "run": Place("sliceworks.cli.run", "run", "Run one job to its end on a cluster of its own."),
     "master": Place("sliceworks.cli.daemons", "master", "The cluster master."),
     "worker": Place("sliceworks.cli.daemons", "worker", "The worker daemon of this host."),
-    "job": Place("sliceworks.cli.job", "job", "Submit, list and steer jobs."),
-    "ex": Place("sliceworks.cli.ex", "ex", "List and steer executions."),
+    "job": Place("sliceworks.cli.nouns.job", "job", "Submit, list and steer jobs."),
+    "ex": Place("sliceworks.cli.nouns.ex", "ex", "List and steer executions."),
+    "slice": Place("sliceworks.cli.nouns.slices", "slice_", "List and count slices."),
+    "node": Place("sliceworks.cli.nouns.node", "node", "List, drain and resume nodes."),
+    "asset": Place("sliceworks.cli.nouns.asset", "asset", "Build, deploy and list bundles of operations."),
+    "cluster": Place("sliceworks.cli.nouns.cluster", "cluster", "What the cluster is and does."),
+    "new": Place("sliceworks.cli.new", "new", "Write the files of a new operation."),
     "config": Place("sliceworks.cli.config", "config", "What the settings are, and where they come from."),
     "verify": Place("sliceworks.cli.verify", "verify", "Recompute the counters of an execution."),
     "chaos": Place("sliceworks.cli.chaos", "chaos", "Kill the processes of a cluster, and check."),
+    "completion": Place("sliceworks.cli.completion", "completion", "What makes a shell complete commands."),
 }
 
 
@@ -55,6 +65,15 @@ class LazyGroup(click.Group):
         """The list of `--help`, made without importing a command."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, place.help) for name, place in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The names that begin so, without importing a command; options as click does."""
+        from click.shell_completion import CompletionItem
+
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        found = [(name, place.help) for name, place in COMMANDS.items() if name.startswith(incomplete)]
+        return [CompletionItem(name, help=text) for name, text in found]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -99,17 +118,15 @@ def exit_code_of(arguments: list[str]) -> int:
         return error.exit_code
     except SliceworksError as error:
         click.echo(error_text(error), err=True)
-        return EXIT_CODE[error.code]
+        return exit_code_for(error)
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-
-
-def error_text(error: SliceworksError) -> str:
-    """The message; where it has faults, its head and each of them on a line of its own."""
-    if not isinstance(error, InvalidError) or not error.faults:
-        return f"Error: {error}"
-    head = str(error).partition(" - ")[0]
-    return "\n".join([f"Error: {head}", *(f"  {fault}" for fault in error.faults)])
+    except PermissionError as error:
+        click.echo(os_error_text(error), err=True)
+        return NOT_ALLOWED
+    except OSError as error:
+        click.echo(os_error_text(error), err=True)
+        return 1

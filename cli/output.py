@@ -71,9 +71,7 @@ def print_rows(rows: Iterable[Document], columns: Sequence[str], style: Style) -
     if style is Style.TABLE:
         _print_table([[cell_text(row.get(column)) for column in columns] for row in rows], columns)
         return
-    texts = (
-        [json.dumps(list(rows), indent=2)] if style is Style.JSON else [json.dumps(row) for row in rows]
-    )
+    texts = [json.dumps(list(rows), indent=2)] if style is Style.JSON else [json.dumps(row) for row in rows]
     for text in texts:
         click.echo(text)
 

@@ -46,8 +46,8 @@ def run(*, file: BinaryIO, workers: int | None, data_dir: Path | None, style: St
 def _run(job: bytes, plan: ClusterPlan, *, keep: bool, style: Style) -> int:
     from sliceworks.cli.interrupts import InterruptedAtStartError
     from sliceworks.cli.job_run import run_job
+    from sliceworks.cli.nouns.waiting import RUN_EXIT_CODES
     from sliceworks.cli.summary import print_summary
-    from sliceworks.cli.verbs import RUN_EXIT_CODES
 
     try:
         result = asyncio.run(run_job(job, plan))

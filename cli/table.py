@@ -26,7 +26,9 @@ def lines_of(columns: Row, rows: Sequence[Row], *, width: int | None, paint: Pai
     cells = [[visible(cell) for cell in row] for row in rows]
     widths = _widths(columns, cells, width)
     yield _line(columns, widths, lambda _, text: paint("", text), columns)
-    yield GAP.join("-" * len(name) + " " * (wide - len(name)) for name, wide in zip(columns, widths, strict=True)).rstrip()
+    yield GAP.join(
+        "-" * len(name) + " " * (wide - len(name)) for name, wide in zip(columns, widths, strict=True)
+    ).rstrip()
     for row in cells:
         broken = [_broken(cell, wide) for cell, wide in zip(row, widths, strict=True)]
         for parts in zip_longest(*broken, fillvalue=""):

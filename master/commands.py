@@ -153,6 +153,14 @@ class Commands:
         """Log from this level on, in every process of an execution."""
         await self._ask(lambda request: ev.LogLevelRequested(request, ex_id, level), ef.Done)
 
+    async def drain_node(self, node_id: str) -> None:
+        """Take a node out of service; its workers end after the slice in hand."""
+        await self._ask(lambda request: ev.DrainRequested(request, node_id), ef.Done)
+
+    async def resume_node(self, node_id: str) -> None:
+        """Take a drained node back into service."""
+        await self._ask(lambda request: ev.ReturnRequested(request, node_id), ef.Done)
+
     async def _usable_job(self, job_id: str, verb: str) -> JobRecord:
         stored = await self._store.job(job_id)
         if stored.deleted_ms is not None:

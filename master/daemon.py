@@ -158,7 +158,7 @@ class Master:
         controllers = ControllerSessions(
             self._sessions, self._store, self._tell, heartbeat_ms=controller_heartbeat_ms(settings)
         )
-        return make_app(api, nodes=nodes.handle, controllers=controllers.handle)
+        return make_app(api, node_socket=nodes.handle, controller_socket=controllers.handle)
 
     def _tell(self, event: ev.Event) -> None:
         """What comes after the end is nobody's business any more."""

@@ -1,6 +1,6 @@
 """Checking a job in a child process: it may look at files and run authors' code, which a daemon never does.
 
-The child gets the job as JSON and answers with the document that has every default, or with all faults.  A
+The child gets the job as JSON, with the places of its assets, and answers with the document that has every default, or with all faults.  A
 check that hangs or dies harms nothing: it is killed, and the job refused with that reason.
 """
 
@@ -9,11 +9,16 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import orjson
+from msgspec import Struct
 
+from sliceworks.operations.bundle_outline import AssetPlace
 from sliceworks.operations.validation import validate_job
+from sliceworks.protocol.codec import pack, unpack
 from sliceworks.protocol.errors import Fault, InvalidError
 from sliceworks.protocol.forkserver import Child, ExitStatus, ForkServer
 from sliceworks.protocol.process import kill_group
@@ -22,10 +27,34 @@ TIMEOUT_SECONDS: Final = 10.0
 READ_BYTES: Final = 256 * 1024
 
 
+class _Asset(Struct, frozen=True):
+    """An asset of the job: how the job writes it, and where it is unpacked."""
+
+    identifier: str
+    asset_id: str
+    name: str
+    version: str
+    directory: str
+
+    @property
+    def place(self) -> AssetPlace:
+        """As operations know it."""
+        return AssetPlace(self.asset_id, self.name, self.version, Path(self.directory))
+
+
+class _Order(Struct, frozen=True):
+    """What a child is to check."""
+
+    document: bytes
+    assets: list[_Asset]
+
+
 def run_validation(sock: socket.socket, payload: bytes) -> int:
     """The main of the child."""
+    order = unpack(payload, _Order)
+    assets = [(asset.identifier, asset.place) for asset in order.assets]
     try:
-        answer: dict[str, Any] = {"document": validate_job(orjson.loads(payload))}
+        answer: dict[str, Any] = {"document": validate_job(orjson.loads(order.document), assets=assets)}
     except InvalidError as error:
         faults = [[fault.path, fault.message] for fault in error.faults]
         answer = {"message": str(error), "faults": faults}
@@ -40,10 +69,16 @@ class JobValidator:
         self._forks = forks
         self._timeout_seconds = timeout_seconds
 
-    async def __call__(self, document: bytes) -> dict[str, Any]:
-        """The job with every default filled in; InvalidError with all faults."""
+    async def __call__(
+        self, document: bytes, assets: Sequence[tuple[str, AssetPlace]] = ()
+    ) -> dict[str, Any]:
+        """The job with every default filled in; InvalidError with all faults.
+
+        `assets` are those of the job: each as the job writes it, and where it is unpacked.
+        """
+        order = _Order(document, [_asset(identifier, place) for identifier, place in assets])
         ended: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
-        child = await self._forks.spawn("validate", document, on_exit=ended.set_result)
+        child = await self._forks.spawn("validate", pack(order), on_exit=ended.set_result)
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 answer = await _read_all(child.sock)
@@ -53,6 +88,10 @@ class JobValidator:
         finally:
             _release(child)
         return _document_of(answer)
+
+
+def _asset(identifier: str, place: AssetPlace) -> _Asset:
+    return _Asset(identifier, place.asset_id, place.name, place.version, str(place.directory))
 
 
 def _release(child: Child) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
+from sliceworks.operations.bundle_outline import BundleError
 from sliceworks.operations.chain_parts import DEAD_LETTER_ACTIONS
 from sliceworks.operations.entries import Owner, filled_options
-from sliceworks.operations.errors import UnknownOperationError
+from sliceworks.operations.errors import AmbiguousOperationError, UnknownOperationError
 from sliceworks.operations.fault_texts import option_fault
 from sliceworks.operations.operation_api import Observer
 from sliceworks.operations.registry import Catalog
@@ -81,7 +82,7 @@ def _name_faults(path: str, name: object, *, seen: set[str], catalog: Catalog) -
     else:
         try:
             catalog.resolve_api(name)
-        except UnknownOperationError as error:
+        except (UnknownOperationError, AmbiguousOperationError, BundleError) as error:
             yield Fault(path, str(error))
             seen.add(name)
 
@@ -114,7 +115,7 @@ def _filled(
 def _is_observer(name: str, catalog: Catalog) -> bool:
     try:
         return issubclass(catalog.resolve_api(name).api, Observer)
-    except UnknownOperationError:
+    except (UnknownOperationError, AmbiguousOperationError, BundleError):
         return False  # told by the check of the entry
 
 

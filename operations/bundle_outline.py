@@ -73,7 +73,9 @@ def outlines_of(place: AssetPlace) -> list[Outline]:
     found: dict[str, Outline] = {}
     for outline in _outlines(place):
         if outline.name in found:
-            message = f"{outline.name}.py and {outline.name}/ would be the same operation: remove one of the two"
+            message = (
+                f"{outline.name}.py and {outline.name}/ would be the same operation: remove one of the two"
+            )
             raise place.error(message)
         found[outline.name] = outline
     return [found[name] for name in sorted(found)]
@@ -84,7 +86,9 @@ def _outlines(place: AssetPlace) -> Iterator[Outline]:
         if _NOT_OPERATIONS.fullmatch(path.stem) or not _NAME.fullmatch(path.stem):
             continue
         if path.is_dir():
-            files = frozenset(name for name in (*OPERATION_FILES, "schema") if (path / f"{name}.py").is_file())
+            files = frozenset(
+                name for name in (*OPERATION_FILES, "schema") if (path / f"{name}.py").is_file()
+            )
             if files & set(OPERATION_FILES):
                 _check_files(place, path.name, files)
                 yield Outline(path.name, files)

@@ -64,16 +64,22 @@ class _Loader:
             classes = _leaves(_classes(module, bases))
             own = [item for item in classes if item.__module__ == module.__name__]
             if len(own) > 1 and part != "schema":
-                raise self._error(f"{self._outline.name}.py", f"has {_names(own)}: one class that is {what} is wanted")
+                raise self._error(
+                    f"{self._outline.name}.py", f"has {_names(own)}: one class that is {what} is wanted"
+                )
             if own:
                 found[part] = own[0]
         found.pop("schema", None)
         for one, other in (("slicer", "fetcher"), ("fetcher", "slicer")):
             if one in found and other not in found:
-                reason = f"has {_names([found[one]])} but no class that is {_WANTED[other][1]}: a reader has both"
+                reason = (
+                    f"has {_names([found[one]])} but no class that is {_WANTED[other][1]}: a reader has both"
+                )
                 raise self._error(f"{self._outline.name}.py", reason)
         if "slicer" in found and "processor" in found:
-            raise self._error(f"{self._outline.name}.py", "is a reader and a processor: it can only be one of the two")
+            raise self._error(
+                f"{self._outline.name}.py", "is a reader and a processor: it can only be one of the two"
+            )
         return self._kinds(found)
 
     def _kinds(self, found: dict[str, Any]) -> Loaded:
@@ -96,12 +102,18 @@ class _Loader:
             raise self._error(path, f"has {_names(own)}: one class that is {what} is wanted")
         if own:
             return own[0]
-        others = [item for item in _classes(module, (Operation, OperationOptions)) if item.__module__ == module.__name__]
+        others = [
+            item
+            for item in _classes(module, (Operation, OperationOptions))
+            if item.__module__ == module.__name__
+        ]
         if others:
             raise self._error(path, f"class {others[0].__name__} is not {what}, as is wanted in this file")
         raise self._error(path, f"has no class that is {what}")
 
-    def _with_schema(self, file: str, part: type[Operation], schema: type[OperationOptions]) -> type[Operation]:
+    def _with_schema(
+        self, file: str, part: type[Operation], schema: type[OperationOptions]
+    ) -> type[Operation]:
         if part.Options is schema:
             return part
         if part.Options is not OperationOptions:
@@ -140,7 +152,9 @@ def _with_options(part: Any, options: type[OperationOptions]) -> Any:
 def _classes(module: ModuleType, bases: tuple[type, ...]) -> list[type]:
     """The public classes in a module that have one of these bases, but not those that we give to authors."""
     found = [item for item in vars(module).values() if isinstance(item, type) and issubclass(item, bases)]
-    return list(dict.fromkeys(item for item in found if not item.__name__.startswith("_") and not _is_ours(item)))
+    return list(
+        dict.fromkeys(item for item in found if not item.__name__.startswith("_") and not _is_ours(item))
+    )
 
 
 def _is_ours(item: type) -> bool:
@@ -149,7 +163,11 @@ def _is_ours(item: type) -> bool:
 
 def _leaves(classes: list[type]) -> list[type]:
     """Without those that others among them are made from."""
-    return [item for item in classes if not any(other is not item and issubclass(other, item) for other in classes)]
+    return [
+        item
+        for item in classes
+        if not any(other is not item and issubclass(other, item) for other in classes)
+    ]
 
 
 def _names(classes: Iterable[type]) -> str:
@@ -162,5 +180,7 @@ def _last_lines(error: BaseException, code: BundleCode) -> str:
     inside = [frame for frame in told.stack if Path(frame.filename).is_relative_to(code.directory)]
     told.stack = traceback.StackSummary.from_list(inside)
     told.__cause__ = told.__context__ = None
-    lines = "".join(told.format()).replace(f"{code.directory}/", "").replace(f"{code.package}.", "").splitlines()
+    lines = (
+        "".join(told.format()).replace(f"{code.directory}/", "").replace(f"{code.package}.", "").splitlines()
+    )
     return "\n".join(lines[-_TRACEBACK_LINES:])

@@ -25,6 +25,27 @@ class UnknownOperationError(InvalidError):
         self.nearest = nearest
 
 
+class UnknownAssetError(UnknownOperationError):
+    """An operation is pinned to an asset that is not among those of its job."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        identifier = name.partition("@")[2]
+        text = f"Invalid operation name for _op: {name}, could not find the hashID for asset identifier {identifier}"
+        self.args = (text,)
+
+
+class AmbiguousOperationError(InvalidError):
+    """Several assets of a job have an operation of this name; `kind` is reader, processor, api or observer."""
+
+    def __init__(self, name: str, kind: str) -> None:
+        shown = "api" if kind == "observer" else kind
+        super().__init__(
+            f'Multiple assets containing the same {shown} name _op: "{name}", '
+            "please specify which specific asset to use on its name"
+        )
+
+
 class SlicerError(SliceworksError):
     """A slicer cannot be started, or made something that is no slice request; names the slicer."""
 

@@ -47,7 +47,7 @@ def read_manifest(text: bytes) -> AssetManifest:
         raise ArchiveError(message)
     if not isinstance(name, str) or not _NAME.fullmatch(name) or is_asset_id(name):
         message = (
-            f"Invalid name {_shown(name)}: asset.json may name an asset with letters, digits, dots, dashes and "
+            f"Invalid name {_shown(name)}: an asset is named with letters, digits, dots, dashes and "
             "underscores, 200 at most, and not like an asset_id"
         )
         raise ArchiveError(message)

@@ -20,7 +20,7 @@ from sliceworks.operations.builtin.script import Script
 from sliceworks.operations.builtin.set_field import SetField
 from sliceworks.operations.builtin.stdout import Stdout
 from sliceworks.operations.builtin.test_reader import TestReaderFetcher, TestReaderSlicer
-from sliceworks.operations.errors import UnknownOperationError
+from sliceworks.operations.errors import UnknownAssetError, UnknownOperationError
 from sliceworks.operations.operation_api import Companion
 from sliceworks.operations.options import OperationOptions
 from sliceworks.operations.processors import Processor
@@ -106,14 +106,14 @@ class Catalog:
         """The operation of this name; UnknownOperationError carries the nearest names."""
         kind = self.operations.get(name)
         if kind is None:
-            raise UnknownOperationError(name, _nearest(name, self.operations))
+            raise _unknown(name, self.operations)
         return kind
 
     def resolve_api(self, name: str) -> ApiKind:
         """The API or observer of this name, tag or not; UnknownOperationError carries the nearest names."""
         kind = self.apis.get(name.partition(":")[0])
         if kind is None:
-            raise UnknownOperationError(name, _nearest(name, self.apis))
+            raise _unknown(name, self.apis)
         return kind
 
     def extended(self, operations: Iterable[OperationKind] = (), apis: Iterable[ApiKind] = ()) -> Catalog:
@@ -132,5 +132,11 @@ def resolve(name: str) -> OperationKind:
     return BUILT_IN.resolve(name)
 
 
-def _nearest(name: str, known: Mapping[str, object]) -> tuple[str, ...]:
-    return tuple(difflib.get_close_matches(name, known, n=3))
+def _unknown(name: str, known: Mapping[str, object]) -> UnknownOperationError:
+    """What to say of a name that is not known; one with an asset's id is compared with those of that asset."""
+    own, at, identifier = name.partition("@")
+    pin = f"{at}{identifier.partition(':')[0]}"
+    same = [other.removesuffix(pin) for other in known if ("@" in other) == bool(at) and other.endswith(pin)]
+    if at and not same:
+        return UnknownAssetError(name)
+    return UnknownOperationError(name, tuple(difflib.get_close_matches(own, same, n=3)))

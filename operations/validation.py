@@ -13,9 +13,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from sliceworks.operations.api_entries import filled_apis, use_faults
+from sliceworks.operations.bundle import BundleError, catalog_of
 from sliceworks.operations.entries import Owner, filled_options
-from sliceworks.operations.errors import UnknownOperationError
+from sliceworks.operations.errors import AmbiguousOperationError, UnknownOperationError
 from sliceworks.operations.fault_texts import job_faults
+from sliceworks.operations.pins import Assets, with_pins
 from sliceworks.operations.registry import BUILT_IN, ENGINE_OPTIONS, Catalog, OperationKind, ReaderKind
 from sliceworks.protocol.documents import JobSpec
 from sliceworks.protocol.errors import Fault, InvalidError
@@ -27,15 +29,29 @@ _MAX_MESSAGE_NAME = 200
 _Document = dict[str, Any]
 
 
-def validate_job(document: object, *, catalog: Catalog = BUILT_IN) -> dict[str, Any]:
+def validate_job(document: object, *, catalog: Catalog = BUILT_IN, assets: Assets = ()) -> dict[str, Any]:
     """The job with all defaults, those of its operations and APIs too, ready to become an execution.
 
     Raises InvalidError with all faults.  Unknown fields of the job are kept, and so are unknown options of
-    an operation that allows them.
+    an operation that allows them.  With `assets`, the job may name their operations, too; in the answer
+    operations are pinned by asset id where the job has pinned them, and `assets` are ids.
     """
     if not isinstance(document, dict):
         fault = Fault("", "must be object")
         raise _invalid([fault])
+    if not assets:
+        return _validated(document, catalog)
+    places = list({place.asset_id: place for _, place in assets}.values())
+    try:
+        catalog = catalog_of(places)
+    except BundleError as error:
+        raise _invalid([Fault("assets", str(error))], _name_of(document)) from error
+    validated = _validated(with_pins(document, assets), catalog)
+    validated["assets"] = [place.asset_id for place in places]
+    return validated
+
+
+def _validated(document: _Document, catalog: Catalog) -> _Document:
     faults: list[Fault] = []
     filled = _filled_job(document, faults)
     job = {**_job_defaults(), **document, **filled}
@@ -45,8 +61,7 @@ def validate_job(document: object, *, catalog: Catalog = BUILT_IN) -> dict[str, 
         for place, entry in enumerate(_entries(document))
     ]
     if faults:
-        name = document.get("name", JobSpec.model_fields["name"].default)
-        raise _invalid(faults, str(name)[:_MAX_MESSAGE_NAME])
+        raise _invalid(faults, _name_of(document))
     common = filled["operations"]
     filled["operations"] = [{**common[place], **options} for place, options in enumerate(operations)]
     filled["apis"] = apis
@@ -76,7 +91,7 @@ def _filled_operation(
     faults += use_faults(path, entry, job=job, catalog=catalog)
     try:
         kind = catalog.resolve(name)
-    except UnknownOperationError as error:
+    except (UnknownOperationError, AmbiguousOperationError, BundleError) as error:
         faults.append(Fault(f"{path}._op", str(error)))
         return {}
     faults += _place_faults(path, place, kind)
@@ -128,6 +143,11 @@ def _common(entry: object) -> object:
     if not isinstance(entry, dict):
         return entry
     return {name: entry[name] for name in _COMMON if name in entry}
+
+
+def _name_of(document: _Document) -> str:
+    name = document.get("name", JobSpec.model_fields["name"].default)
+    return str(name)[:_MAX_MESSAGE_NAME]
 
 
 def _invalid(faults: list[Fault], name: str = "") -> InvalidError:

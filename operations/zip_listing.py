@@ -1,9 +1,9 @@
-"""Zip files from strangers: what is in one, and the bytes of an entry, trusting nothing that is written there.
+"""Zip files from strangers: what is in one, and the bytes of an entry, trusting nothing that it says.
 
-The standard library's reader takes the whole directory into memory before anything can be refused, passes over
-bytes before and after the archive, and believes the sizes it reads.  Here the directory is walked under a limit,
-every byte of the file belongs to the archive, no two entries share bytes, and what an entry holds is counted
-while it is read: more or less than it says is an error, and so is a wrong checksum.
+The standard library's reader takes the whole directory into memory before anything can be refused, passes
+over bytes before and after the archive, and believes the sizes it reads.  Here the directory is walked under a
+limit, every byte of the file belongs to the archive, no two entries share bytes, and what an entry holds is
+counted while it is read: more or less than it says is an error, and so is a wrong checksum.
 """
 
 from __future__ import annotations
@@ -166,13 +166,15 @@ def _decoded(name: bytes, flags: int) -> str:
 
 def _check_places(entries: list[ZipEntry], directory_at: int) -> None:
     """Entries follow each other from the first byte on, and none reaches into the next."""
+    if not entries:
+        return
     ordered = sorted(entries, key=lambda entry: entry.offset)
     ends = [entry.offset for entry in ordered[1:]] + [directory_at]
     for entry, end in zip(ordered, ends, strict=True):
         if entry.offset + _LOCAL.size + len(entry.raw_name) + entry.packed_bytes > end:
             message = f"{entry.name}: the zip is damaged: the entry overlaps another one"
             raise ArchiveError(message)
-    if ordered and ordered[0].offset != 0:
+    if ordered[0].offset != 0:
         message = "the zip is damaged: there are bytes before it that do not belong to it"
         raise ArchiveError(message)
 

@@ -133,3 +133,5 @@ class ExecutionSpec(JobSpec):
 
     ex_id: NonEmpty
     job_id: NonEmpty
+    recovered_execution: str | None = None
+    recovered_slice_type: Literal["all", "errors", "pending"] | None = None

@@ -61,15 +61,18 @@ def seq_of(ex_id: ExId, slice_id: SliceId) -> Seq | None:
 
 
 class SliceKeys:
-    """Finds which of several executions made a slice, and as which one, from the id that it keeps when copied."""
+    """Finds which of several executions made a slice, from the id that the slice keeps when it is copied."""
 
     def __init__(self, ex_ids: Sequence[ExId]) -> None:
         masks = [_masks(ex_id) for ex_id in ex_ids]
         self._known = {base: (place, mask) for place, (base, mask) in enumerate(masks)}
 
     def of(self, slice_id: SliceId) -> tuple[int, Seq] | None:
-        """The place of the execution among those given, and the seq there; None for an id of no one of them."""
-        value = uuid.UUID(slice_id).int
+        """The place of the execution among those given, and the seq there; None for any other text."""
+        try:
+            value = uuid.UUID(slice_id).int
+        except ValueError:
+            return None
         found = self._known.get(value & ~_LOW_MASK)
         if found is None:
             return None

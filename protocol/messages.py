@@ -158,6 +158,21 @@ class OperationTotals(Struct, array_like=True, frozen=True):
     memory_bytes: Count  # the highest resident size seen after a slice
 
 
+class Histogram(Struct, array_like=True, frozen=True):
+    """Values counted by size, since the process that counts them began."""
+
+    counts: Column = []  # how many are at most as large as each bound; the bounds are known to both sides
+    number: Count = 0
+    total: Count = 0  # all of them added up
+
+
+class SliceTimings(Struct, array_like=True, frozen=True):
+    """How long slices took."""
+
+    run_us: Histogram = Histogram()
+    wait_ms: Histogram = Histogram()  # from being made to being given out for the first time
+
+
 class ControllerHello(Struct, array_like=True, frozen=True, tag=20):
     """First message of a controller to the master; `proof` is `proof_of(secret, "controller", nonce)`."""
 
@@ -180,6 +195,7 @@ class ControllerReport(Struct, array_like=True, frozen=True, tag=21):
     statistics: Statistics
     counts: SliceCounts
     operations: list[OperationTotals]
+    timings: SliceTimings = SliceTimings()
 
 
 class ControllerOutcome(Struct, array_like=True, frozen=True, tag=22):

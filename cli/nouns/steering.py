@@ -139,9 +139,7 @@ def _change_workers(noun: Noun, change: str, count: int, *, dry_run: bool) -> Wo
         return Done({KEYS[noun]: target, "message": message}, message)
 
     async def only_said(client: Client, target: str) -> Done:
-        ex = await (
-            client.jobs.latest_execution(target) if noun == "jobs" else client.executions.get(target)
-        )
+        ex = await (client.jobs.latest_execution(target) if noun == "jobs" else client.executions.get(target))
         after = {"add": ex.workers + count, "remove": ex.workers - count, "total": count}[change]
         words = f"execution {ex.ex_id}: would have {after} workers instead of {ex.workers}"
         return Done({KEYS[noun]: target, "dry_run": True, "workers": ex.workers, "would_have": after}, words)

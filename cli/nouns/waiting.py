@@ -82,7 +82,9 @@ class _Waiting:
         """Put it among those that are waited for; one that does not exist is told at once."""
         try:
             found = await (
-                client.jobs.latest_execution(target) if self._noun == "jobs" else client.executions.get(target)
+                client.jobs.latest_execution(target)
+                if self._noun == "jobs"
+                else client.executions.get(target)
             )
         except SliceworksError as error:
             codes.append(self._complaints.tell(target, error))
@@ -100,5 +102,7 @@ class _Waiting:
 
     def _timed_out(self, ex_id: str) -> int:
         if not self._printer.quiet:
-            self._printer.show(Done({"ex_id": ex_id, "status": "timed out"}, f"execution {ex_id}: not over yet"))
+            self._printer.show(
+                Done({"ex_id": ex_id, "status": "timed out"}, f"execution {ex_id}: not over yet")
+            )
         return WAIT_TIMED_OUT

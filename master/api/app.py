@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
-from sliceworks.master.api import cluster, executions, jobs, slices, verbs
+from sliceworks.master.api import cluster, executions, jobs, nodes, slices, verbs
 from sliceworks.master.api.context import BOUND, Api, bind
 from sliceworks.master.api.faults import answer_faults
 from sliceworks.master.api.openapi.service import Documentation
@@ -19,13 +19,15 @@ CONTROLLER_PATH: Final = "/_ws/controller"
 WebSocketHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def make_app(api: Api, *, nodes: WebSocketHandler, controllers: WebSocketHandler) -> web.Application:
+def make_app(
+    api: Api, *, node_socket: WebSocketHandler, controller_socket: WebSocketHandler
+) -> web.Application:
     """Everything that the master serves."""
     app = web.Application(middlewares=[answer_faults], client_max_size=MAX_BODY_BYTES)
-    for resource in (cluster, jobs, slices, executions, verbs):
+    for resource in (cluster, nodes, jobs, slices, executions, verbs):
         bind(app, api, resource.ROUTES)
     bound = app[BOUND]
     bind(app, api, Documentation(bound).routes)
-    app.router.add_get(NODE_PATH, nodes)
-    app.router.add_get(CONTROLLER_PATH, controllers)
+    app.router.add_get(NODE_PATH, node_socket)
+    app.router.add_get(CONTROLLER_PATH, controller_socket)
     return app

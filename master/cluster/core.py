@@ -19,6 +19,8 @@ from sliceworks.master.cluster.model import Execution, Limits, Node
 from sliceworks.master.cluster.timers import Timers
 from sliceworks.master.store.records import (
     AddExecution,
+    AssetChange,
+    AssetRecord,
     Change,
     ExecutionRow,
     JobChange,
@@ -45,6 +47,7 @@ class Core:
         self.slots = 0  # of all connected nodes, when workers were placed last
         self.living: dict[str, str] = {}  # job_id -> ex_id
         self.nodes: dict[str, Node] = {}
+        self.assets: dict[str, AssetRecord] = {}  # also what is deleted, while something has begun with it
         self.totals = Totals()
         self.key = b""
         self.closing = False
@@ -53,10 +56,11 @@ class Core:
         self.rebalance = False
         self.touched: dict[str, None] = {}  # ex_ids, in order
         self.touched_nodes: dict[str, None] = {}
-        self._jobs: list[JobChange] = []
+        self._jobs: list[JobChange | AssetChange] = []
         self._changes: list[Change] = []
         self._dirty: dict[str, None] = {}
         self._then: list[tuple[Execution | None, ef.Effect]] = []
+        self._last: list[ef.Effect] = []
         self._saves = 0  # the newest Save
         self._durable = 0  # the newest Save that is durable
         self._rows: dict[int, list[tuple[Execution, ExecutionRow]]] = {}  # by Save in flight
@@ -159,8 +163,16 @@ class Core:
         """Carry this out when all that is decided by now about `execution` (None: the job) is durable."""
         self._then.append((execution, effect))
 
+    def after_changes(self, effect: ef.Effect) -> None:
+        """Carry this out when all that is decided by now is durable."""
+        self._last.append(effect)
+
     def change_job(self, change: JobChange) -> None:
         """Make a new, changed or deleted job durable with the next flush, unless the store refuses it."""
+        self._jobs.append(change)
+
+    def change_asset(self, change: AssetChange) -> None:
+        """Make what exists of an asset durable with the next flush; `after_save(…)` waits for it."""
         self._jobs.append(change)
 
     def save(self, change: Change) -> None:
@@ -185,11 +197,10 @@ class Core:
         self._jobs, self._changes, self._dirty = [], [], {}
         then, self._then = self._then, []
         for execution, effect in then:
-            number = execution.saved_in if execution else adds
-            if number <= self._durable:
-                self.effects.append(effect)
-            else:
-                self._waiting.setdefault(number, []).append(effect)
+            self._when_saved(execution.saved_in if execution else adds, effect)
+        last, self._last = self._last, []
+        for effect in last:
+            self._when_saved(self._saves, effect)
 
     def saved(self, number: int) -> None:
         """Let go what waited for this Save, and all before it."""
@@ -214,6 +225,12 @@ class Core:
         for effect in waiting:
             if isinstance(effect, ef.Answer):
                 self.emit(ef.Reject(effect.request, error))
+
+    def _when_saved(self, number: int, effect: ef.Effect) -> None:
+        if number <= self._durable:
+            self.effects.append(effect)
+        else:
+            self._waiting.setdefault(number, []).append(effect)
 
     def _save(self, changes: list[Change], executions: list[Execution]) -> int:
         if not changes:

@@ -134,6 +134,13 @@ class DropSession:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoveAsset:
+    """Nothing needs its files any more."""
+
+    asset_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Alone:
     """After Closing: no controller process is left."""
 
@@ -150,5 +157,14 @@ ProcessEffect: TypeAlias = (
     SpawnController | ReleaseController | WatchController | EndController | InspectStore
 )
 Effect: TypeAlias = (
-    Save | Answer | Reject | ProcessEffect | SendController | SendNode | DropSession | Alone | Note
+    Save
+    | Answer
+    | Reject
+    | ProcessEffect
+    | SendController
+    | SendNode
+    | DropSession
+    | RemoveAsset
+    | Alone
+    | Note
 )

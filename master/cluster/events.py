@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
-from sliceworks.master.store.records import JobRecord, NodeRecord, StoredExecution, Totals
+from sliceworks.master.store.records import AssetRecord, JobRecord, NodeRecord, StoredExecution, Totals
 from sliceworks.protocol.errors import SliceworksError
 from sliceworks.protocol.messages import ControllerOutcome, ControllerReport, NodeState, SliceCounts
 from sliceworks.protocol.process import Identity
@@ -34,6 +34,7 @@ class Restored:
     nodes: tuple[NodeRecord, ...] = ()
     totals: Totals = field(default_factory=Totals)
     key: bytes = b""
+    assets: tuple[AssetRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,38 @@ class JobDeleteRequested:
 
     request: int
     job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrainRequested:
+    """Take a node out of service."""
+
+    request: int
+    node_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnRequested:
+    """Take a drained node back into service."""
+
+    request: int
+    node_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssetAddRequested:
+    """List an asset, whose files are in place."""
+
+    request: int
+    asset: AssetRecord
+
+
+@dataclass(frozen=True, slots=True)
+class AssetDeleteRequested:
+    """List an asset no more."""
+
+    request: int
+    asset_id: str
 
 
 # --- controllers ------------------------------------------------------------------------------------------
@@ -291,6 +324,10 @@ Event: TypeAlias = (
     | LogLevelRequested
     | JobSaveRequested
     | JobDeleteRequested
+    | DrainRequested
+    | ReturnRequested
+    | AssetAddRequested
+    | AssetDeleteRequested
     | ControllerSpawned
     | ControllerAttached
     | ControllerReported

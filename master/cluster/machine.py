@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from sliceworks.master.cluster import controllers, jobs, nodes, verbs
+from sliceworks.master.cluster import assets, controllers, jobs, nodes, verbs
 from sliceworks.master.cluster import effects as ef
 from sliceworks.master.cluster import events as ev
 from sliceworks.master.cluster.core import NODE, Core
@@ -42,6 +42,10 @@ _REACTIONS: Final[dict[type, Callable[[Core, Any], None]]] = {
     ev.LogLevelRequested: verbs.change_log_level,
     ev.JobSaveRequested: jobs.save_job,
     ev.JobDeleteRequested: jobs.delete_job,
+    ev.AssetAddRequested: assets.add,
+    ev.AssetDeleteRequested: assets.delete,
+    ev.DrainRequested: nodes.drain,
+    ev.ReturnRequested: nodes.resume,
     ev.ControllerSpawned: controllers.spawned,
     ev.ControllerAttached: controllers.attached,
     ev.ControllerReported: controllers.reported,
@@ -63,6 +67,10 @@ _REQUESTS: Final = (
     | ev.LogLevelRequested
     | ev.JobSaveRequested
     | ev.JobDeleteRequested
+    | ev.AssetAddRequested
+    | ev.AssetDeleteRequested
+    | ev.DrainRequested
+    | ev.ReturnRequested
 )
 
 
@@ -139,8 +147,10 @@ def _restore(core: Core, event: ev.Restored) -> None:
     for record in event.nodes:
         core.nodes[record.node_id] = nodes.known(record, since_ms=core.now.monotonic_ms)
         core.touched_nodes[record.node_id] = None
+    core.assets = {asset.asset_id: asset for asset in event.assets}
     for stored in event.executions:
         _take_over(core, stored, is_alive=stored.row.ex_id in event.alive)
+    assets.forget_unused(core, tuple(core.assets))
 
 
 def _take_over(core: Core, stored: StoredExecution, *, is_alive: bool) -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TypeAlias
 
+import orjson
+
 from sliceworks.master.store.records import ExecutionRow, NodeRecord
 from sliceworks.protocol.messages import Assignment, ControllerReport, NodeState, Wishes
 from sliceworks.protocol.process import Identity
@@ -151,6 +153,10 @@ class Execution:
     unreached: dict[str, int] = field(default_factory=dict)  # node_id -> since when its link is down
     shunned: set[str] = field(default_factory=set)  # of these: where it was down for too long
     totals_due_ms: int | None = None
+    assets: tuple[str, ...] = field(init=False)  # the ids of those it runs with
+
+    def __post_init__(self) -> None:
+        self.assets = _assets_of(self.document)
 
     @property
     def is_terminal(self) -> bool:
@@ -162,6 +168,10 @@ class Execution:
         """Whether new workers may be given to it."""
         fate = self.row.fate
         return not (self.is_terminal or self.row.wishes.stopping or fate.outcome or fate.verdict)
+
+
+def _assets_of(document: bytes) -> tuple[str, ...]:
+    return tuple(orjson.loads(document).get("assets") or ()) if b'"assets"' in document else ()
 
 
 # --- nodes ------------------------------------------------------------------------------------------------
@@ -206,8 +216,8 @@ class Node:
 
     @property
     def is_draining(self) -> bool:
-        """Whether the daemon is shutting down."""
-        return self.state is not None and self.state.draining
+        """Whether it gets no work: it was taken out of service, or the daemon is shutting down."""
+        return self.record.drained or (self.state is not None and self.state.draining)
 
     def workers_of(self, ex_id: str) -> int:
         """Processes of the execution that the node says it has."""

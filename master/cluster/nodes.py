@@ -1,6 +1,12 @@
-"""Worker daemons: they come, tell what they run, fall silent, come back or are forgotten."""
+"""Worker daemons: they come, tell what they run, fall silent, come back or are forgotten.
+
+A drained node keeps its connection and gets no work: its share is placed elsewhere, and its workers end after
+the slice in hand.  That is a wish, and durable: it holds for every daemon that comes back under this node id.
+"""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from sliceworks.master.cluster import effects as ef
 from sliceworks.master.cluster import events as ev
@@ -9,6 +15,7 @@ from sliceworks.master.cluster.model import Connected, Lost, Node, Released
 from sliceworks.master.cluster.placement import confirm_ends, leave
 from sliceworks.master.cluster.reach import next_verdict_ms, note_links
 from sliceworks.master.store.records import ForgetNode, NodeRecord, SaveNode
+from sliceworks.protocol.errors import NotFoundError
 from sliceworks.protocol.messages import NodeState
 
 
@@ -51,6 +58,16 @@ def detached(core: Core, event: ev.NodeDetached) -> None:
     _touch(core, node)
 
 
+def drain(core: Core, event: ev.DrainRequested) -> None:
+    """Take it out of service."""
+    _set_drained(core, event, drained=True)
+
+
+def resume(core: Core, event: ev.ReturnRequested) -> None:
+    """Take it back into service."""
+    _set_drained(core, event, drained=False)
+
+
 def settle(core: Core, node: Node) -> None:
     """Do what time asks for, and set when to look again."""
     limits, now_ms = core.limits, core.now.monotonic_ms
@@ -69,6 +86,19 @@ def settle(core: Core, node: Node) -> None:
     core.timers.set((NODE, node.record.node_id), due_ms)
 
 
+def _set_drained(core: Core, event: ev.DrainRequested | ev.ReturnRequested, *, drained: bool) -> None:
+    node = core.nodes.get(event.node_id)
+    if node is None:
+        core.emit(ef.Reject(event.request, NotFoundError(f"Could not find node {event.node_id}")))
+        return
+    if node.record.drained != drained:
+        node.record = replace(node.record, drained=drained)
+        core.save(SaveNode(node.record))
+        core.note("node_drained" if drained else "node_resumed", node_id=event.node_id)
+        _touch(core, node)
+    core.after_changes(ef.Answer(event.request, ef.Done()))
+
+
 def _touch(core: Core, node: Node) -> None:
     """It came or went: look at everything that depends on it."""
     core.rebalance = True
@@ -78,9 +108,12 @@ def _touch(core: Core, node: Node) -> None:
 
 
 def _forget(core: Core, node: Node) -> None:
-    """Drop a node that is gone for good; one with guests goes when the last of them has left."""
+    """Drop a node that is gone for good; one with guests goes when the last of them has left.
+
+    A drained one stays: it must not come back into service because it was away for long.
+    """
     node_id = node.record.node_id
-    if node.guests:
+    if node.guests or node.record.drained:
         return
     note_links(core, node, NodeState([], []))
     del core.nodes[node_id]
@@ -94,9 +127,10 @@ def _come_back(core: Core, node: Node, event: ev.NodeAttached) -> None:
     node.link = Connected(event.session)
     if event.node.incarnation != node.record.incarnation:
         _start_anew(core, node)
-    if event.node != node.record:
-        node.record = event.node
-        core.save(SaveNode(event.node))
+    record = replace(event.node, drained=node.record.drained)
+    if record != node.record:
+        node.record = record
+        core.save(SaveNode(record))
 
 
 def _start_anew(core: Core, node: Node) -> None:

@@ -6,6 +6,7 @@ left there: that is how `stopped` knows when nothing runs any more, also after a
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from itertools import islice
 
@@ -161,8 +162,13 @@ def _demand(core: Core, execution: Execution) -> Demand:
 
 
 def _room(core: Core, node: Node) -> Room:
-    """Slots that are taken beside the demands: by executions that end, and by workers that do."""
-    running: dict[str, int] = {}
+    """Slots that are taken beside the demands: by executions that end, and by workers that do.
+
+    A worker that ends within the share of its execution (killed for a time limit, or unable to start) makes
+    room for its successor, and for nobody else.
+    """
+    running: Counter[str] = Counter()
+    ending: Counter[str] = Counter()
     taken = 0
     for ex_id in node.guests:
         execution = core.executions[ex_id]
@@ -173,8 +179,12 @@ def _room(core: Core, node: Node) -> Room:
         if host is None or worker.ex_id not in node.guests:
             taken += 1
         elif host.wants_workers:
-            taken += worker.state == _ENDING
-            running[worker.ex_id] = running.get(worker.ex_id, 0) + (worker.state != _ENDING)
+            (ending if worker.state == _ENDING else running)[worker.ex_id] += 1
+    for ex_id, count in ending.items():
+        share = core.executions[ex_id].row.placement.get(node.record.node_id, 0)
+        replaced = min(count, max(0, share - running[ex_id]))
+        running[ex_id] += replaced
+        taken += count - replaced
     return Room(node.record.node_id, node.record.slots, _access(node), taken, running)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from msgspec import structs
 
+from sliceworks.master.cluster import assets
 from sliceworks.master.cluster import effects as ef
 from sliceworks.master.cluster.controllers import end, raise_generation
 from sliceworks.master.cluster.core import EXECUTION, Core
@@ -47,7 +48,8 @@ def settle(core: Core, execution: Execution) -> None:
     if grace_is_over(core, execution):
         core.touch_nodes(execution.row.placement)
     if _is_over(execution):
-        return core.dismiss(execution)
+        core.dismiss(execution)
+        return assets.forget_unused(core, execution.assets)
     dues = [due for due in (silent_due_ms, *_dues(core, execution)) if due is not None]
     core.timers.set((EXECUTION, execution.row.ex_id), min(dues, default=None))
     return None
@@ -58,8 +60,7 @@ def _step_controller(core: Core, execution: Execution) -> None:
     match execution.controller:
         case NotStarted() if execution.row.status is S.PENDING and any(execution.row.placement.values()):
             if not core.closing:
-                core.set_status(execution, S.SCHEDULING)
-                raise_generation(core, execution)
+                _begin(core, execution)
         case Raising():
             _spawn(core, execution)
         case Missing(identity, deadline_ms) if now_ms >= deadline_ms:
@@ -76,6 +77,14 @@ def _step_controller(core: Core, execution: Execution) -> None:
             )
         case Resting(until_ms) if now_ms >= until_ms and not core.closing:
             raise_generation(core, execution)
+
+
+def _begin(core: Core, execution: Execution) -> None:
+    """Its turn has come; whether it can still be run is known only now."""
+    if gone := assets.missing(core, execution):
+        return assets.reject(core, execution, gone)
+    core.set_status(execution, S.SCHEDULING)
+    return raise_generation(core, execution)
 
 
 def _spawn(core: Core, execution: Execution) -> None:

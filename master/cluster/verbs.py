@@ -10,6 +10,7 @@ from typing import Final, assert_never
 
 from msgspec import structs
 
+from sliceworks.master.cluster import assets
 from sliceworks.master.cluster import effects as ef
 from sliceworks.master.cluster import events as ev
 from sliceworks.master.cluster.core import Core
@@ -36,9 +37,11 @@ def start(core: Core, event: ev.StartRequested) -> None:
     if event.job_id in core.living:
         message = f"Job {event.job_id} is currently running, cannot have the same job concurrently running"
         return _reject(core, event.request, ConflictError(message))
+    execution = _new_execution(core, event) if event.ex_id else None
+    if execution and (refusal := assets.refusal(core, execution)):
+        return _reject(core, event.request, refusal)
     if event.job:
         core.change_job(AddJob(event.job))
-    execution = _new_execution(core, event) if event.ex_id else None
     if execution:
         core.admit(execution)
     core.after_save(ef.Answer(event.request, ef.Done()), execution)

@@ -130,5 +130,6 @@ def _is_long_gone(core: Core, node: Node) -> bool:
     limits = core.limits
     return (
         isinstance(node.link, Released)
+        and not node.record.drained
         and core.now.monotonic_ms >= node.link.since_ms + 2 * limits.disconnect_ms
     )

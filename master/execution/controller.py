@@ -22,9 +22,11 @@ import structlog
 import uvloop
 
 from sliceworks.master.execution import events as ev
+from sliceworks.master.execution.lineage_source import LineageSource
 from sliceworks.master.execution.link_server import LinkServer, listen
 from sliceworks.master.execution.machine import ExecutionMachine
 from sliceworks.master.execution.model import Now, Rules
+from sliceworks.master.execution.recovery import inheritance_of
 from sliceworks.master.execution.slicer_child import SlicerChild
 from sliceworks.master.execution.slicing import SlicerStart
 from sliceworks.master.execution.start import GO, ControllerStart
@@ -32,6 +34,7 @@ from sliceworks.master.execution.to_master import End, MasterSession
 from sliceworks.master.execution.writer import StoreWriter
 from sliceworks.master.store.contract import BatchStore
 from sliceworks.master.store.engine import StateStore
+from sliceworks.master.store.lineage import Lineage
 from sliceworks.protocol.actor import Actor, Ref
 from sliceworks.protocol.channel import Backoff
 from sliceworks.protocol.clock import Clock, SystemClock
@@ -92,7 +95,9 @@ async def _live(start: ControllerStart, nursery: socket.socket) -> None:
         try:
             async with AsyncExitStack() as stack:
                 forks = await stack.enter_async_context(ForkServer.attach(nursery))
-                controller = await Controller.open(start, store, thread, forks=forks)
+                place = stack.enter_context(_state_store(start).places())
+                lineage = Lineage(start.lineage, place)
+                controller = await Controller.open(start, store, thread, lineage=lineage, forks=forks)
                 await stack.enter_async_context(controller.links.serve(controller.listener))
                 await controller.run()
         finally:
@@ -100,8 +105,11 @@ async def _live(start: ControllerStart, nursery: socket.socket) -> None:
 
 
 def _open_store(start: ControllerStart) -> BatchStore:
-    state = StateStore(start.state_url, Path(start.data_dir), start.durability)
-    return state.open_execution(start.ex_id, generation=start.generation)
+    return _state_store(start).open_execution(start.ex_id, generation=start.generation)
+
+
+def _state_store(start: ControllerStart) -> StateStore:
+    return StateStore(start.state_url, Path(start.data_dir), start.durability)
 
 
 async def _when_available(work: Callable[[], Awaitable[T]]) -> T:
@@ -119,12 +127,19 @@ class Controller:
     """The tree of one execution; made by `open`, lives in `run`."""
 
     def __init__(
-        self, start: ControllerStart, *, machine: ExecutionMachine, writer: Writer, forks: ForkServer
+        self,
+        start: ControllerStart,
+        *,
+        machine: ExecutionMachine,
+        writer: Writer,
+        source: Source,
+        forks: ForkServer,
     ) -> None:
         self.listener = listen(start.bind, start.port_range)
         ref = Ref[ev.Event](f"execution/{start.ex_id}", MAILBOX)
         self._ref = ref
         self._writer = writer(ref.tell)
+        self._source = source(ref.tell)
         self.links = LinkServer(
             ex_id=start.ex_id,
             generation=start.generation,
@@ -141,6 +156,7 @@ class Controller:
             machine,
             self.links,
             writer=self._writer,
+            source=self._source,
             slicer=slicer,
             session=self._session,
             log_level=start.log_level,
@@ -148,12 +164,19 @@ class Controller:
 
     @classmethod
     async def open(
-        cls, start: ControllerStart, store: BatchStore, thread: ThreadPoolExecutor, *, forks: ForkServer
+        cls,
+        start: ControllerStart,
+        store: BatchStore,
+        thread: ThreadPoolExecutor,
+        *,
+        lineage: Lineage,
+        forks: ForkServer,
     ) -> Controller:
         """Load what the generations before left, and build the tree."""
         loop = asyncio.get_running_loop()
         snapshot = await _when_available(partial(loop.run_in_executor, thread, store.load))
         spec = ExecutionSpec.model_validate_json(start.execution)
+        inheritance = inheritance_of(spec)
         machine = ExecutionMachine(
             start.ex_id,
             slicers=spec.slicers,
@@ -161,14 +184,22 @@ class Controller:
             snapshot=snapshot,
             wishes=start.wishes,
             now=_now(SystemClock()),
+            inheritance=inheritance if start.lineage else None,
         )
-        return cls(start, machine=machine, writer=lambda tell: StoreWriter(store, thread, tell), forks=forks)
+        return cls(
+            start,
+            machine=machine,
+            writer=lambda tell: StoreWriter(store, thread, tell),
+            source=lambda tell: LineageSource(lineage, inheritance.kinds, tell),
+            forks=forks,
+        )
 
     async def run(self) -> None:
         """Live until the master has applied the outcome, or wants this process to end."""
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(self._writer.run(), name="writer"),
+                group.create_task(self._source.run(), name="lineage"),
                 group.create_task(self._execution.run(self._ref), name="execution"),
                 group.create_task(self._execution.keep_time(self._ref), name="timer"),
             ]
@@ -200,6 +231,7 @@ class Execution(Actor[ev.Event]):
         links: LinkServer,
         *,
         writer: StoreWriter,
+        source: LineageSource,
         slicer: SlicerChild,
         session: MasterSession,
         log_level: Level,
@@ -208,6 +240,7 @@ class Execution(Actor[ev.Event]):
         self._log_level = log_level
         self._links = links
         self._writer = writer
+        self._source = source
         self._slicer = slicer
         self._session = session
         self._clock: Clock = SystemClock()
@@ -253,6 +286,8 @@ class Execution(Actor[ev.Event]):
                     self._links.send(connection, message)
                 case ev.Write() | ev.LoadPending():
                     self._writer.submit(effect)
+                case ev.LoadLineage():
+                    self._source.submit(effect)
                 case ev.ToSlicer(message):
                     self._slicer.send(message)
                 case ev.StartSlicer(recovery):
@@ -266,6 +301,7 @@ class Execution(Actor[ev.Event]):
 
 
 Writer = Callable[[Callable[[ev.Event], None]], StoreWriter]
+Source = Callable[[Callable[[ev.Event], None]], LineageSource]
 
 
 def _now(clock: Clock) -> Now:

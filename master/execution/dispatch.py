@@ -14,6 +14,7 @@ from sliceworks.master.execution.journal import Journal
 from sliceworks.master.execution.model import Link, Now, Slice
 from sliceworks.master.execution.queue import SliceQueue
 from sliceworks.protocol.messages import RecallSlices
+from sliceworks.protocol.timings import Timings
 
 MAX_CHUNK: Final = 512
 
@@ -21,9 +22,10 @@ MAX_CHUNK: Final = 512
 class Dispatcher:
     """Knows which links have room."""
 
-    def __init__(self, queue: SliceQueue, journal: Journal) -> None:
+    def __init__(self, queue: SliceQueue, journal: Journal, timings: Timings) -> None:
         self._queue = queue
         self._journal = journal
+        self._timings = timings
         self._ready: dict[Link, None] = {}
 
     def note(self, link: Link) -> None:
@@ -50,6 +52,8 @@ class Dispatcher:
         items = self._queue.take(min(link.room, share))
         if items:
             self._journal.lease(link, items, now)
+            wall_ms = now.wall_ms
+            self._timings.waited([wall_ms - item.created_ms for item in items if item.epoch == 1])
             leases.update({item.seq: item for item in items})
         self.note(link)
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from sliceworks.master.store.batch import Batch, SliceRow
+from sliceworks.master.store.batch import Batch, SliceRow, SlicerRow
+from sliceworks.master.store.lineage import InheritedSlice
 from sliceworks.protocol.messages import (
     ControllerToDaemon,
     ControllerToSlicer,
@@ -71,6 +72,22 @@ class PendingLoaded:
 
 
 @dataclass(frozen=True, slots=True)
+class LineageLoaded:
+    """A page of slices to be taken up; with the last one, where the slicers stand."""
+
+    slices: list[InheritedSlice]
+    complete: bool
+    slicers: list[SlicerRow]
+
+
+@dataclass(frozen=True, slots=True)
+class LineageFailed:
+    """The lineage cannot be read, and waiting does not help."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """The batch is durable."""
 
@@ -100,6 +117,8 @@ Event: TypeAlias = (
     | SlicerFailed
     | SlicerDied
     | PendingLoaded
+    | LineageLoaded
+    | LineageFailed
     | Wishes
     | Written
     | StoreTroubled
@@ -131,6 +150,13 @@ class LoadPending:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadLineage:
+    """Read the next page of the lineage, then say LineageLoaded or LineageFailed."""
+
+    after: str  # the id of the last slice that was taken up
+
+
+@dataclass(frozen=True, slots=True)
 class StartSlicer:
     """Start the slicer child; `recovery` as `Slicer.initialize` gets it."""
 
@@ -157,4 +183,4 @@ class Finish:
     failure: str
 
 
-Effect: TypeAlias = Send | Write | LoadPending | StartSlicer | ToSlicer | ReportNow | Finish
+Effect: TypeAlias = Send | Write | LoadPending | LoadLineage | StartSlicer | ToSlicer | ReportNow | Finish

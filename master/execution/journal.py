@@ -93,6 +93,13 @@ class Journal:
         self.head.pending += 1
         self._changed = True
 
+    def copy(self, item: Slice) -> None:
+        """Record a slice that is taken up from the lineage, as `insert` does, with its id."""
+        item.inserted_in = self._group_number
+        self._copies[-1].append(item)
+        self.head.pending += 1
+        self._changed = True
+
     def lease(self, link: Link, items: list[Slice], now: Now) -> None:
         """Record leases under their next epoch, and send them once that is durable."""
         group, number, wall = self._groups[-1], self._group_number, now.wall_ms
@@ -180,8 +187,9 @@ class Journal:
             dependents, self._dependents = self._dependents, Dependents()
             return None, dependents.release()
         self._number += 1
-        for group, items in zip(self._groups, self._inserts, strict=True):
+        for group, items, copies in zip(self._groups, self._inserts, self._copies, strict=True):
             group.inserts = [_insert_row(item) for item in items]
+            group.copies = [(*_insert_row(item), item.slice_id) for item in copies]
         batch = Batch(
             number=self._number,
             head={name: getattr(self.head, name) for name in HEAD_FIELDS},
@@ -204,6 +212,7 @@ class Journal:
     def _open_batch(self) -> None:
         self._groups: list[Group] = []
         self._inserts: list[list[Slice]] = []
+        self._copies: list[list[Slice]] = []
         self._slicers: dict[int, Row] = {}
         self._nodes: list[Row] = []
         self._operations: dict[int, Row] = {}
@@ -215,6 +224,7 @@ class Journal:
         self._group_number += 1
         self._groups.append(Group())
         self._inserts.append([])
+        self._copies.append([])
 
     def _avoid_group_of(self, item: Slice) -> None:
         if item.leased_in == self._group_number:

@@ -30,6 +30,7 @@ from sliceworks.master.execution.phase import (
     too_late,
 )
 from sliceworks.master.execution.queue import SliceQueue
+from sliceworks.master.execution.recovery import Inheritance, TakingUp
 from sliceworks.master.execution.statistics import OperationSums, StatisticsView
 from sliceworks.master.execution.supply import MAX_DEATHS, Supply
 from sliceworks.master.store.batch import SliceRow, Snapshot
@@ -44,6 +45,7 @@ from sliceworks.protocol.messages import (
     StopSlicing,
     Wishes,
 )
+from sliceworks.protocol.timings import Timings
 
 PAGE: Final = 2_000
 RECALL_PERIOD_MS: Final = 50
@@ -55,7 +57,15 @@ class ExecutionMachine:
     """One execution under one generation of its controller."""
 
     def __init__(
-        self, ex_id: str, *, slicers: int, rules: Rules, snapshot: Snapshot, wishes: Wishes, now: Now
+        self,
+        ex_id: str,
+        *,
+        slicers: int,
+        rules: Rules,
+        snapshot: Snapshot,
+        wishes: Wishes,
+        now: Now,
+        inheritance: Inheritance | None = None,
     ) -> None:
         self._ex_id = ex_id
         self._rules = rules
@@ -65,13 +75,15 @@ class ExecutionMachine:
         self._journal = Journal(snapshot.head, snapshot.batch)
         self._queue = SliceQueue()
         self._supply = Supply(slicers, snapshot.slicers, snapshot.last_seq)
+        self._taking_up = TakingUp(inheritance, snapshot.head, snapshot.last_copy)
         self._leases = LeaseTable(
             queue=self._queue, journal=self._journal, rules=rules, on_error=self._note_error
         )
         self._links = LinkTable(
             snapshot.nodes, leases=self._leases, journal=self._journal, rules=rules, now=now
         )
-        self._dispatcher = Dispatcher(self._queue, self._journal)
+        self._timings = Timings()
+        self._dispatcher = Dispatcher(self._queue, self._journal, self._timings)
         self._operations = OperationSums(snapshot.operations)
         self._adopted = self._adopt(snapshot.leases)
         self._backlog_after: int | None = snapshot.head.floor_seq - 1 if snapshot.head.pending else None
@@ -91,11 +103,9 @@ class ExecutionMachine:
         if self._head.started_ms is None:
             self._head.started_ms = now.wall_ms
         self._journal.touch()
-        out: list[ev.Effect] = []
-        if not self._supply.finished:
-            out.append(ev.StartSlicer(self._supply.recovery()))
-        elif self._head.queuing_complete_ms is None:
-            self._head.queuing_complete_ms = now.wall_ms
+        if self._taking_up.ends_execution:
+            self._supply.close()
+        out = self._begin_slicing(now) if self._taking_up.finished else []
         return out + self._wish(self._wishes) + self._advance(now)
 
     def handle(self, event: ev.Event, now: Now) -> list[ev.Effect]:
@@ -117,6 +127,7 @@ class ExecutionMachine:
             reason=self._reason(),
             slicers=self._supply.slicers,
             operations=self._operations.totals(),
+            timings=self._timings.told(),
         )
 
     def next_due_ms(self, now: Now) -> int | None:
@@ -145,8 +156,8 @@ class ExecutionMachine:
                 return [ev.Send(number, Refused("replaced by a newer connection")) for number in replaced]
             case ev.LinkReported() | ev.LinkClosed():
                 self._take_link(event, now)
-            case ev.PendingLoaded(rows, complete):
-                self._take_page(rows, complete=complete)
+            case ev.PendingLoaded() | ev.LineageLoaded() | ev.LineageFailed():
+                return self._loaded(event, now)
             case ev.TimePassed():
                 return self._time_passed(now)
             case ev.StoreTroubled(reason):
@@ -156,6 +167,41 @@ class ExecutionMachine:
                 return self._wish(event)
             case _:
                 return self._slicer_event(event, now)
+        return []
+
+    def _loaded(
+        self, event: ev.PendingLoaded | ev.LineageLoaded | ev.LineageFailed, now: Now
+    ) -> list[ev.Effect]:
+        match event:
+            case ev.PendingLoaded(rows, complete):
+                self._take_page(rows, complete=complete)
+                return []
+            case ev.LineageLoaded():
+                return self._take_up(event, now)
+            case ev.LineageFailed(error):
+                return self._begin_ending("failed", f"execution {self._ex_id} cannot recover: {error}")
+
+    def _take_up(self, page: ev.LineageLoaded, now: Now) -> list[ev.Effect]:
+        """Slices of the lineage; what comes too late is left where it is."""
+        if not isinstance(self._phase, Going):
+            return []
+        items = self._supply.copy(page.slices, now)
+        for item in items:
+            self._journal.copy(item)
+        self._queue.extend(items)
+        self._taking_up.took(items, complete=page.complete)
+        if not page.complete:
+            return []
+        for row in self._supply.inherit(page.slicers):
+            self._journal.put_slicer(row)
+        self._journal.touch()
+        return self._begin_slicing(now)
+
+    def _begin_slicing(self, now: Now) -> list[ev.Effect]:
+        if not self._supply.finished:
+            return [ev.StartSlicer(self._supply.recovery())]
+        if self._head.queuing_complete_ms is None:
+            self._head.queuing_complete_ms = now.wall_ms
         return []
 
     def _take_slices(self, made: SlicesMade, now: Now) -> None:
@@ -172,7 +218,10 @@ class ExecutionMachine:
         results = event.results
         self._links.resize(link, results.window)
         link.recalling = False
-        if self._leases.settle(link, results, now) and results.operations:
+        accepted = self._leases.settle(link, results, now)
+        if accepted == len(results.seqs):
+            self._timings.ran(results.kinds, results.run_us)
+        if accepted and results.operations:
             self._journal.put_operations(self._operations.add(results.operations))
         self._journal.acknowledge(event.connection, results.batch)
         self._dispatcher.note(link)
@@ -208,10 +257,12 @@ class ExecutionMachine:
                 return self._slicer_died(description)
 
     def _slicer_ready(self, event: SlicerReady) -> list[ev.Effect]:
-        self._supply.ready = True
-        self._supply.max_queue = max(1, event.max_queue_length)
         resumed = self._supply.started
         self._resumed = False
+        rows = self._supply.begin(event.slicers, event.max_queue_length)
+        if isinstance(self._phase, Going):
+            for row in rows:
+                self._journal.put_slicer(row)
         if resumed and not event.recoverable:
             text = f"the reader of ex {self._ex_id} is not recoverable and its slicing had not finished"
             return self._begin_ending("terminated", text)
@@ -258,6 +309,7 @@ class ExecutionMachine:
         self._dispatcher.dispatch(self._leases.held, now)
         out: list[ev.Effect] = self._load_more()
         if self._backlog_after is None:
+            out += self._taking_up.wanted(self._queue)
             waiting = len(self._queue) + self._queue.delayed
             wants = self._supply.wants(
                 windows=self._links.windows, queued=waiting, queued_bytes=self._queue.size
@@ -270,7 +322,7 @@ class ExecutionMachine:
 
     def _all_done(self) -> bool:
         idle = not (self._leases.held or self._queue or self._queue.delayed)
-        return idle and self._backlog_after is None and self._supply.finished
+        return idle and self._backlog_after is None and self._taking_up.finished and self._supply.finished
 
     def _conclude(self, now: Now) -> list[ev.Effect]:
         if not isinstance(self._phase, Ending) or self._leases.held:
@@ -375,7 +427,9 @@ class ExecutionMachine:
             return "paused"
         if self._resumed and not self._supply.finished:
             return "recovering"
-        return "failing" if self._phase.failing else "running"
+        if self._phase.failing:
+            return "failing"
+        return "recovering" if self._taking_up.is_going_on(self._floor) else "running"
 
     def _reason(self) -> str:
         if self._trouble:

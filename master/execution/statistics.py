@@ -7,7 +7,13 @@ from collections.abc import Iterable
 from sliceworks.master.execution.links import LinkTable
 from sliceworks.master.execution.queue import SliceQueue
 from sliceworks.master.store.batch import Head, Row
-from sliceworks.protocol.messages import ControllerReport, OperationTotals, SliceCounts, Statistics
+from sliceworks.protocol.messages import (
+    ControllerReport,
+    OperationTotals,
+    SliceCounts,
+    SliceTimings,
+    Statistics,
+)
 from sliceworks.protocol.timestamps import iso_from_ms
 
 
@@ -71,7 +77,13 @@ class StatisticsView:
         self._queue = queue
 
     def report(
-        self, *, phase: str, reason: str, slicers: int, operations: list[OperationTotals]
+        self,
+        *,
+        phase: str,
+        reason: str,
+        slicers: int,
+        operations: list[OperationTotals],
+        timings: SliceTimings,
     ) -> ControllerReport:
         """The report to the master."""
         return ControllerReport(
@@ -81,6 +93,7 @@ class StatisticsView:
             statistics=statistics(self._head, slicers=slicers, links=self._links, queued=len(self._queue)),
             counts=slice_counts(self._head),
             operations=operations,
+            timings=timings,
         )
 
 

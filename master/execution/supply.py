@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sliceworks.master.execution.model import Now, Slice
 from sliceworks.master.store.batch import Row, SlicerRow
+from sliceworks.master.store.lineage import InheritedSlice
 from sliceworks.protocol.messages import SlicesMade, WantSlices
 
 MIN_QUEUE: Final = 100
@@ -40,11 +41,9 @@ class Supply:
 
     def __init__(self, slicers: int, known: list[SlicerRow], last_seq: int) -> None:
         self._positions = {n: Position(n) for n in range(slicers)}
-        for row in known:
-            self._positions[row.slicer_id] = Position(
-                row.slicer_id, row.last_order, row.last_request, row.checkpoint, row.finished
-            )
+        self._positions.update({row.slicer_id: _position(row) for row in known})
         self._seq = last_seq
+        self._is_closed = False
         self._made = 0  # by this generation
         self._made_bytes = 0
         self.max_queue = 10_000
@@ -53,13 +52,13 @@ class Supply:
 
     @property
     def finished(self) -> bool:
-        """Every slicer has said that it has no more."""
-        return all(position.finished for position in self._positions.values())
+        """Every slicer has said that it has no more, or nobody wants more."""
+        return self._is_closed or all(position.finished for position in self._positions.values())
 
     @property
     def started(self) -> bool:
-        """Some slice was made, in this generation or before."""
-        return self._seq > 0
+        """Some slice was made, in this generation or before, or in an execution that is recovered."""
+        return any(position.last_order for position in self._positions.values())
 
     @property
     def next_seq(self) -> int:
@@ -83,6 +82,41 @@ class Supply:
             for p in self._positions.values()
             if p.last_order or p.finished
         ]
+
+    def close(self) -> None:
+        """Slicers make nothing, wherever they stand."""
+        self._is_closed = True
+
+    def inherit(self, known: list[SlicerRow]) -> list[Row]:
+        """Go on where the slicers of the lineage stood; all positions, to be recorded.
+
+        If all of those had finished, there is nothing more, whatever number of slicers the job wants now.
+        """
+        inherited = {row.slicer_id: _position(row) for row in known}
+        if inherited and all(position.finished for position in inherited.values()):
+            self._positions = {}
+        self._positions.update(inherited)
+        return self._rows()
+
+    def copy(self, slices: list[InheritedSlice], now: Now) -> list[Slice]:
+        """Slices of the lineage as slices of this execution."""
+        first = self.next_seq
+        self._seq += len(slices)
+        return [
+            Slice(seq, item.slicer_id, item.slicer_order, item.request, now.wall_ms, slice_id=item.slice_id)
+            for seq, item in enumerate(slices, first)
+        ]
+
+    def begin(self, slicers: int, max_queue_length: int) -> list[Row]:
+        """The child is ready, with so many slicers; all positions, to be recorded.
+
+        A reader may make fewer slicers than the job says: the others have nothing to do.
+        """
+        self.ready = True
+        self.max_queue = max(1, max_queue_length)
+        for position in self._positions.values():
+            position.finished = position.finished or position.slicer_id >= slicers
+        return self._rows()
 
     def restart(self) -> None:
         """The child is gone: its credit with it."""
@@ -133,8 +167,15 @@ class Supply:
             out.append(WantSlices(position.slicer_id, missing))
         return out
 
+    def _rows(self) -> list[Row]:
+        return [position.row() for position in self._positions.values()]
+
     def _fit(self, queued_bytes: int) -> int:
         """How many slices of the size seen so far the limit in bytes allows."""
         made = self._made or 1
         average = max(1, self._made_bytes // made)
         return max(1, (MAX_QUEUE_BYTES - queued_bytes) // average) if self._made_bytes else MIN_QUEUE
+
+
+def _position(row: SlicerRow) -> Position:
+    return Position(row.slicer_id, row.last_order, row.last_request, row.checkpoint, row.finished)

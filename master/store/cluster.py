@@ -17,9 +17,11 @@ from typing import Any, Final, TypeVar, assert_never
 
 import orjson
 
+from sliceworks.master.search.dialects import SQLITE
+from sliceworks.master.store.columns import SQLITE_EXECUTIONS, SQLITE_JOBS
 from sliceworks.master.store.execution import store_path
 from sliceworks.master.store.group_writer import GroupWriter
-from sliceworks.master.store.ordering import order_by
+from sliceworks.master.store.ordering import listed
 from sliceworks.master.store.reading import StorePlace
 from sliceworks.master.store.records import (
     AddExecution,
@@ -28,9 +30,11 @@ from sliceworks.master.store.records import (
     ClusterSnapshot,
     Credentials,
     DeleteJob,
+    ForgetAsset,
     ForgetNode,
     JobRecord,
     Page,
+    SaveAsset,
     SaveExecution,
     SaveJob,
     SaveNode,
@@ -39,6 +43,9 @@ from sliceworks.master.store.records import (
 )
 from sliceworks.master.store.refusals import job_changed, job_deleted
 from sliceworks.master.store.rows import (
+    Columns,
+    asset_columns,
+    asset_of,
     execution_columns,
     execution_of,
     job_columns,
@@ -47,7 +54,7 @@ from sliceworks.master.store.rows import (
     totals_of,
 )
 from sliceworks.master.store.sql_files import load_queries
-from sliceworks.master.store.sqlite import Durability, open_database, open_for_reading
+from sliceworks.master.store.sqlite import Durability, open_database, open_for_reading, time_limited
 from sliceworks.master.store.sqlite_transactions import SqliteTransactions
 from sliceworks.protocol.errors import ConflictError, NotFoundError
 from sliceworks.protocol.states import ExecutionStatus
@@ -57,28 +64,6 @@ T = TypeVar("T")
 _SQL: Final = load_queries("cluster.sql")
 _READERS: Final = 2
 _ONE_LIVING: Final = "UNIQUE constraint failed: executions.job_id"
-
-_JOB_COLUMNS: Final[Mapping[str, str]] = {
-    "_created": "created_ms",
-    "_updated": "updated_ms",
-    "name": "name",
-    "job_id": "job_id",
-    "lifecycle": "json_extract(document, '$.lifecycle')",
-    "workers": "json_extract(document, '$.workers')",
-    "slicers": "json_extract(document, '$.slicers')",
-    "active": "json_extract(document, '$.active')",
-}
-_EXECUTION_COLUMNS: Final[Mapping[str, str]] = {
-    "_created": "e.created_ms",
-    "_updated": "e.updated_ms",
-    "_status": "e.status",
-    "name": "e.name",
-    "job_id": "e.job_id",
-    "ex_id": "e.ex_id",
-    "workers": "e.workers",
-    "lifecycle": "json_extract(d.document, '$.lifecycle')",
-    "slicers": "json_extract(d.document, '$.slicers')",
-}
 
 
 class SqliteClusterStore:
@@ -128,12 +113,13 @@ class SqliteClusterStore:
             raise NotFoundError(message)
         return job_of(found[0])
 
-    async def jobs(self, page: Page, *, active: bool | None = None) -> list[JobRecord]:
+    async def jobs(
+        self, page: Page, *, active: bool | None = None, deleted: bool = False
+    ) -> list[JobRecord]:
         """See the contract."""
-        values = {"active": active, "size": page.size, "offset": page.offset}
-        return [
-            job_of(row) for row in await self._rows("jobs", values, order_by(page, _JOB_COLUMNS, "number"))
-        ]
+        given = {"active": active, "deleted": deleted}
+        statement, values = listed(_SQL["jobs"], page, SQLITE, SQLITE_JOBS)
+        return await self._found(job_of, statement, {**values, **given})
 
     async def execution(self, ex_id: str) -> StoredExecution:
         """See the contract."""
@@ -144,13 +130,17 @@ class SqliteClusterStore:
         return execution_of(found[0])
 
     async def executions(
-        self, page: Page, *, statuses: Sequence[ExecutionStatus] | None = None
+        self,
+        page: Page,
+        *,
+        statuses: Sequence[ExecutionStatus] | None = None,
+        deleted: bool = False,
     ) -> list[StoredExecution]:
         """See the contract."""
         wanted = None if statuses is None else orjson.dumps(statuses).decode()
-        values = {"statuses": wanted, "size": page.size, "offset": page.offset}
-        order = order_by(page, _EXECUTION_COLUMNS, "e.number")
-        return [execution_of(row) for row in await self._rows("executions", values, order)]
+        given = {"statuses": wanted, "deleted": deleted}
+        statement, values = listed(_SQL["executions"], page, SQLITE, SQLITE_EXECUTIONS)
+        return await self._found(execution_of, statement, {**values, **given})
 
     async def latest_executions(self, job_ids: Sequence[str]) -> Mapping[str, StoredExecution]:
         """See the contract."""
@@ -161,6 +151,10 @@ class SqliteClusterStore:
         """See the contract."""
         return [row["ex_id"] for row in await self._rows("executions_with_errors", {"job_id": job_id})]
 
+    async def lineage(self, ex_id: str) -> list[str]:
+        """See the contract."""
+        return [row["ex_id"] for row in await self._rows("lineage", {"ex_id": ex_id})]
+
     async def credentials(self, ex_id: str) -> Credentials | None:
         """See the contract."""
         found = await self._rows("credentials", (ex_id,))
@@ -168,9 +162,19 @@ class SqliteClusterStore:
             return None
         return Credentials(found[0]["generation"], found[0]["secret"], ExecutionStatus(found[0]["status"]))
 
-    async def _rows(self, query: str, values: Any, order: str = "") -> list[sqlite3.Row]:
-        statement = _SQL[query].replace("{order}", order)
-        return await self._read(lambda connection: connection.execute(statement, values).fetchall())
+    async def _rows(self, query: str, values: Any) -> list[sqlite3.Row]:
+        return await self._read(lambda connection: connection.execute(_SQL[query], values).fetchall())
+
+    async def _found(
+        self, record_of: Callable[[Columns], T], statement: str, values: Mapping[str, object]
+    ) -> list[T]:
+        """The records of a list; made in the reader's thread."""
+
+        def work(connection: sqlite3.Connection) -> list[T]:
+            with time_limited(connection):
+                return [record_of(row) for row in connection.execute(statement, values)]
+
+        return await self._read(work)
 
     async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, lambda: work(self._reader()))
@@ -195,6 +199,7 @@ def _load(connection: sqlite3.Connection) -> ClusterSnapshot:
     try:
         executions = connection.execute(_SQL["load_executions"]).fetchall()
         nodes = connection.execute(_SQL["load_nodes"]).fetchall()
+        assets = connection.execute(_SQL["load_assets"]).fetchall()
         cluster = connection.execute(_SQL["load_cluster"]).fetchone()
     finally:
         connection.execute("COMMIT")
@@ -203,6 +208,7 @@ def _load(connection: sqlite3.Connection) -> ClusterSnapshot:
         nodes=tuple(node_of(row) for row in nodes),
         totals=totals_of(cluster),
         key=cluster["key"],
+        assets=tuple(asset_of(row) for row in assets),
     )
 
 
@@ -229,6 +235,10 @@ def _apply(connection: sqlite3.Connection, change: Change) -> None:
             connection.execute(_SQL["forget_node"], (node_id,))
         case SaveTotals(totals):
             connection.execute(_SQL["save_totals"], astuple(totals))
+        case SaveAsset(asset):
+            connection.execute(_SQL["save_asset"], asset_columns(asset))
+        case ForgetAsset(asset_id):
+            connection.execute(_SQL["forget_asset"], (asset_id,))
         case _:
             assert_never(change)
 

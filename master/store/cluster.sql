@@ -20,11 +20,11 @@ SELECT deleted_ms IS NOT NULL AS deleted FROM jobs WHERE job_id = :job_id;
 INSERT INTO executions (
   ex_id, job_id, name, status, reason, workers, paused, stopping, grace_ms, log_level, generation, secret, controller_pid,
   controller_start_time, controller_boot_id, controller_port, outcome, verdict, failure, has_errors, statistics, counts,
-  operations, counted, placement, created_ms, updated_ms
+  operations, counted, placement, lineage, created_ms, updated_ms
 ) VALUES (
   :ex_id, :job_id, :name, :status, :reason, :workers, :paused, :stopping, :grace_ms, :log_level, :generation, :secret,
   :controller_pid, :controller_start_time, :controller_boot_id, :controller_port, :outcome, :verdict, :failure,
-  :has_errors, :statistics, :counts, :operations, :counted, :placement, :created_ms, :updated_ms
+  :has_errors, :statistics, :counts, :operations, :counted, :placement, :lineage, :created_ms, :updated_ms
 );
 
 -- name: add_document
@@ -41,8 +41,8 @@ UPDATE executions SET
 WHERE ex_id = :ex_id;
 
 -- name: save_node
-INSERT OR REPLACE INTO nodes (node_id, incarnation, hostname, pid, slots, python_version, sliceworks_version)
-VALUES (?, ?, ?, ?, ?, ?, ?);
+INSERT OR REPLACE INTO nodes (node_id, incarnation, hostname, pid, slots, python_version, sliceworks_version, drained)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: forget_node
 DELETE FROM nodes WHERE node_id = ?;
@@ -59,6 +59,22 @@ ORDER BY e.number;
 -- name: load_nodes
 SELECT * FROM nodes ORDER BY node_id;
 
+-- name: save_asset
+INSERT INTO assets (
+  asset_id, name, version, created_ms, description, python_version, platform, arch, document, operations, deleted_ms
+) VALUES (
+  :asset_id, :name, :version, :created_ms, :description, :python_version,
+  :platform, :arch, :document, :operations, :deleted_ms
+)
+ON CONFLICT (asset_id) DO UPDATE SET created_ms = excluded.created_ms, operations = excluded.operations,
+  deleted_ms = excluded.deleted_ms;
+
+-- name: forget_asset
+DELETE FROM assets WHERE asset_id = ?;
+
+-- name: load_assets
+SELECT * FROM assets ORDER BY created_ms, asset_id;
+
 -- name: load_cluster
 SELECT * FROM cluster;
 
@@ -66,8 +82,9 @@ SELECT * FROM cluster;
 SELECT * FROM jobs WHERE job_id = ?;
 
 -- name: jobs
-SELECT * FROM jobs
-WHERE :active IS NULL OR (json_extract(document, '$.active') IS NOT 0) = :active
+SELECT j.* FROM jobs j
+WHERE (j.deleted_ms IS NOT NULL) = :deleted
+  AND (:active IS NULL OR (j.deleted_ms IS NULL AND json_extract(j.document, '$.active') IS NOT 0) = :active) AND {filter}
 ORDER BY {order} LIMIT :size OFFSET :offset;
 
 -- name: execution
@@ -75,7 +92,8 @@ SELECT e.*, d.document FROM executions e JOIN execution_documents d USING (ex_id
 
 -- name: executions
 SELECT e.*, d.document FROM executions e JOIN execution_documents d USING (ex_id)
-WHERE :statuses IS NULL OR e.status IN (SELECT value FROM json_each(:statuses))
+WHERE (e.deleted_ms IS NOT NULL) = :deleted
+  AND (:statuses IS NULL OR e.status IN (SELECT value FROM json_each(:statuses))) AND {filter}
 ORDER BY {order} LIMIT :size OFFSET :offset;
 
 -- name: latest_executions
@@ -86,6 +104,13 @@ WHERE e.number IN (
 
 -- name: executions_with_errors
 SELECT ex_id FROM executions WHERE has_errors = 1 AND (:job_id IS NULL OR job_id = :job_id) ORDER BY number;
+
+-- name: lineage
+SELECT e.ex_id FROM executions e
+JOIN (
+  SELECT job_id, CASE WHEN lineage = '' THEN ex_id ELSE lineage END AS first FROM executions WHERE ex_id = :ex_id
+) AS own ON e.job_id = own.job_id AND (e.ex_id = own.first OR e.lineage = own.first)
+ORDER BY e.number;
 
 -- name: credentials
 SELECT generation, secret, status FROM executions WHERE ex_id = ?;

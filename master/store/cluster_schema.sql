@@ -75,9 +75,25 @@ CREATE TABLE cluster (
 ) STRICT;
 INSERT INTO cluster VALUES (1, randomblob(32), 0, 0, 0, 0, 0, 0);
 
--- migration 2: deletion of jobs, and of their executions with them
+-- migration 2: deletion of jobs, and of their executions with them; nodes that were taken out of service
 ALTER TABLE jobs ADD COLUMN deleted_ms INTEGER;
 ALTER TABLE executions ADD COLUMN deleted_ms INTEGER;
+ALTER TABLE nodes ADD COLUMN drained INTEGER NOT NULL DEFAULT 0;
 
 -- migration 3: the first execution of a lineage, in all that recovered it; '' in one that recovers nothing
 ALTER TABLE executions ADD COLUMN lineage TEXT NOT NULL DEFAULT '';
+
+-- migration 4: assets
+CREATE TABLE assets (
+  asset_id TEXT PRIMARY KEY,
+  name TEXT NOT NULL,
+  version TEXT NOT NULL,
+  created_ms INTEGER NOT NULL,
+  description TEXT NOT NULL,
+  python_version TEXT NOT NULL,
+  platform TEXT NOT NULL,
+  arch TEXT NOT NULL,
+  document TEXT NOT NULL,
+  operations TEXT NOT NULL,
+  deleted_ms INTEGER
+) STRICT, WITHOUT ROWID;

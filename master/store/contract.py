@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
+from sliceworks.master.search.fields import EXECUTIONS, JOBS
 from sliceworks.master.store.batch import Batch, SliceRow, Snapshot
 from sliceworks.master.store.reading import StorePlace
 from sliceworks.master.store.records import (
@@ -24,12 +25,8 @@ from sliceworks.master.store.records import (
 )
 from sliceworks.protocol.states import ExecutionStatus
 
-JOB_ORDERS: Final = frozenset(
-    {"_created", "_updated", "name", "job_id", "lifecycle", "workers", "slicers", "active"}
-)
-EXECUTION_ORDERS: Final = frozenset(
-    {"_created", "_updated", "_status", "name", "job_id", "ex_id", "lifecycle", "workers", "slicers"}
-)
+JOB_ORDERS: Final = JOBS.orders
+EXECUTION_ORDERS: Final = EXECUTIONS.orders
 
 
 class ClusterStore(Protocol):
@@ -60,8 +57,14 @@ class ClusterStore(Protocol):
         """One job; NotFoundError."""
         ...
 
-    async def jobs(self, page: Page, *, active: bool | None = None) -> list[JobRecord]:
-        """Jobs; `active` keeps those that are (or do not say), or those that are not."""
+    async def jobs(
+        self, page: Page, *, active: bool | None = None, deleted: bool = False
+    ) -> list[JobRecord]:
+        """Jobs, either those that are deleted or the others.
+
+        `active` keeps those that are (or do not say), or those that are not; a deleted job is not.  Raises
+        InvalidError if the filter of the page takes too long.
+        """
         ...
 
     async def execution(self, ex_id: str) -> StoredExecution:
@@ -69,9 +72,16 @@ class ClusterStore(Protocol):
         ...
 
     async def executions(
-        self, page: Page, *, statuses: Sequence[ExecutionStatus] | None = None
+        self,
+        page: Page,
+        *,
+        statuses: Sequence[ExecutionStatus] | None = None,
+        deleted: bool = False,
     ) -> list[StoredExecution]:
-        """Executions, of all statuses or of these."""
+        """Executions, of all statuses or of these; either those that are deleted or the others.
+
+        Raises InvalidError if the filter of the page takes too long.
+        """
         ...
 
     async def latest_executions(self, job_ids: Sequence[str]) -> Mapping[str, StoredExecution]:
@@ -80,6 +90,13 @@ class ClusterStore(Protocol):
 
     async def executions_with_errors(self, job_id: str | None = None) -> list[str]:
         """The ex_ids of all executions (of one job) that have had errors, oldest first."""
+        ...
+
+    async def lineage(self, ex_id: str) -> list[str]:
+        """The ex_ids of all executions that recovered one another with this one, which is one of them.
+
+        The oldest comes first.
+        """
         ...
 
     async def credentials(self, ex_id: str) -> Credentials | None:

@@ -16,8 +16,8 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 
 from sliceworks.master.store.sql_files import load_migrations
-from sliceworks.master.store.sqlite import Durability
-from sliceworks.protocol.errors import ConfigError, StoreError, StoreUnavailableError
+from sliceworks.master.store.sqlite import MAX_READ_SECONDS, TOO_LONG, Durability
+from sliceworks.protocol.errors import ConfigError, InvalidError, StoreError, StoreUnavailableError
 
 Connection: TypeAlias = psycopg.Connection[dict[str, Any]]
 
@@ -120,6 +120,17 @@ def unavailable_raised() -> Iterator[None]:
         reason = " ".join(str(error).split()) or type(error).__name__
         message = f"PostgreSQL: {reason}"
         raise StoreUnavailableError(message) from error
+
+
+@contextmanager
+def time_limited(connection: Connection) -> Iterator[None]:
+    """In a transaction: InvalidError if what is read in it takes too long, whatever a client asked for."""
+    limit_ms = int(MAX_READ_SECONDS * 1000)
+    connection.execute(f"SET LOCAL statement_timeout = {limit_ms}".encode())
+    try:
+        yield
+    except psycopg.errors.QueryCanceled as error:
+        raise InvalidError(TOO_LONG) from error
 
 
 class Session:

@@ -14,9 +14,11 @@ from typing import Any, Final, TypeVar, assert_never
 
 from psycopg import errors
 
+from sliceworks.master.search.dialects import POSTGRES
+from sliceworks.master.store.columns import POSTGRES_EXECUTIONS, POSTGRES_JOBS
 from sliceworks.master.store.group_writer import GroupWriter
-from sliceworks.master.store.ordering import order_by
-from sliceworks.master.store.postgres import Connection, ReadPool, clean
+from sliceworks.master.store.ordering import listed
+from sliceworks.master.store.postgres import Connection, ReadPool, clean, time_limited
 from sliceworks.master.store.postgres_history import DatabasePlace
 from sliceworks.master.store.postgres_transactions import PostgresTransactions
 from sliceworks.master.store.records import (
@@ -26,9 +28,11 @@ from sliceworks.master.store.records import (
     ClusterSnapshot,
     Credentials,
     DeleteJob,
+    ForgetAsset,
     ForgetNode,
     JobRecord,
     Page,
+    SaveAsset,
     SaveExecution,
     SaveJob,
     SaveNode,
@@ -37,6 +41,9 @@ from sliceworks.master.store.records import (
 )
 from sliceworks.master.store.refusals import job_changed, job_deleted
 from sliceworks.master.store.rows import (
+    Columns,
+    asset_columns,
+    asset_of,
     execution_columns,
     execution_of,
     job_columns,
@@ -56,28 +63,6 @@ Rows = list[dict[str, Any]]
 _SQL: Final = load_queries("postgres_cluster.sql")
 _READERS: Final = 2
 _ONE_LIVING: Final = "executions_living"
-
-_JOB_COLUMNS: Final[Mapping[str, str]] = {
-    "_created": "created_ms",
-    "_updated": "updated_ms",
-    "name": "name",
-    "job_id": "job_id",
-    "lifecycle": "(document::json ->> 'lifecycle') COLLATE \"C\"",
-    "workers": "(document::json ->> 'workers')::numeric",
-    "slicers": "(document::json ->> 'slicers')::numeric",
-    "active": "(document::json ->> 'active')::boolean",
-}
-_EXECUTION_COLUMNS: Final[Mapping[str, str]] = {
-    "_created": "e.created_ms",
-    "_updated": "e.updated_ms",
-    "_status": "e.status",
-    "name": "e.name",
-    "job_id": "e.job_id",
-    "ex_id": "e.ex_id",
-    "workers": "e.workers",
-    "lifecycle": "(d.document::json ->> 'lifecycle') COLLATE \"C\"",
-    "slicers": "(d.document::json ->> 'slicers')::numeric",
-}
 
 
 class PostgresClusterStore:
@@ -134,11 +119,13 @@ class PostgresClusterStore:
             raise NotFoundError(message)
         return job_of(found[0])
 
-    async def jobs(self, page: Page, *, active: bool | None = None) -> list[JobRecord]:
+    async def jobs(
+        self, page: Page, *, active: bool | None = None, deleted: bool = False
+    ) -> list[JobRecord]:
         """See the contract."""
-        values = {"active": active, "size": page.size, "offset": page.offset}
-        found = await self._rows("jobs", values, order_by(page, _JOB_COLUMNS, "number"))
-        return [job_of(row) for row in found]
+        given = {"active": active, "deleted": deleted}
+        statement, values = listed(_SQL["jobs"], page, POSTGRES, POSTGRES_JOBS)
+        return await self._found(job_of, statement, {**values, **given})
 
     async def execution(self, ex_id: str) -> StoredExecution:
         """See the contract."""
@@ -149,13 +136,17 @@ class PostgresClusterStore:
         return execution_of(found[0])
 
     async def executions(
-        self, page: Page, *, statuses: Sequence[ExecutionStatus] | None = None
+        self,
+        page: Page,
+        *,
+        statuses: Sequence[ExecutionStatus] | None = None,
+        deleted: bool = False,
     ) -> list[StoredExecution]:
         """See the contract."""
         wanted = None if statuses is None else [status.value for status in statuses]
-        values = {"statuses": wanted, "size": page.size, "offset": page.offset}
-        found = await self._rows("executions", values, order_by(page, _EXECUTION_COLUMNS, "e.number"))
-        return [execution_of(row) for row in found]
+        given = {"statuses": wanted, "deleted": deleted}
+        statement, values = listed(_SQL["executions"], page, POSTGRES, POSTGRES_EXECUTIONS)
+        return await self._found(execution_of, statement, {**values, **given})
 
     async def latest_executions(self, job_ids: Sequence[str]) -> Mapping[str, StoredExecution]:
         """See the contract."""
@@ -166,6 +157,10 @@ class PostgresClusterStore:
         """See the contract."""
         return [row["ex_id"] for row in await self._rows("executions_with_errors", {"job_id": job_id})]
 
+    async def lineage(self, ex_id: str) -> list[str]:
+        """See the contract."""
+        return [row["ex_id"] for row in await self._rows("lineage", {"ex_id": ex_id})]
+
     async def credentials(self, ex_id: str) -> Credentials | None:
         """See the contract."""
         found = await self._rows("credentials", {"ex_id": ex_id})
@@ -173,8 +168,19 @@ class PostgresClusterStore:
             return None
         return Credentials(found[0]["generation"], found[0]["secret"], ExecutionStatus(found[0]["status"]))
 
-    async def _rows(self, query: str, values: Mapping[str, Any], order: str = "") -> Rows:
-        statement = _SQL[query].replace("{order}", order).encode()
+    async def _found(
+        self, record_of: Callable[[Columns], T], statement: str, values: Mapping[str, object]
+    ) -> list[T]:
+        """The records of a list; made in the reader's thread."""
+
+        def work(connection: Connection) -> list[T]:
+            with time_limited(connection):
+                return [record_of(row) for row in connection.execute(statement.encode(), values)]
+
+        return await self._read(work)
+
+    async def _rows(self, query: str, values: Mapping[str, Any]) -> Rows:
+        statement = _SQL[query]
         given = {name: clean(value) for name, value in values.items()}
         return await self._read(lambda connection: connection.execute(statement, given).fetchall())
 
@@ -202,12 +208,14 @@ class PostgresClusterStore:
 def _load(connection: Connection) -> ClusterSnapshot:
     executions = connection.execute(_SQL["load_executions"]).fetchall()
     nodes = connection.execute(_SQL["load_nodes"]).fetchall()
+    assets = connection.execute(_SQL["load_assets"]).fetchall()
     cluster = connection.execute(_SQL["load_cluster"]).fetchall()[0]
     return ClusterSnapshot(
         executions=tuple(execution_of(row) for row in executions),
         nodes=tuple(node_of(row) for row in nodes),
         totals=totals_of(cluster),
         key=cluster["key"],
+        assets=tuple(asset_of(row) for row in assets),
     )
 
 
@@ -234,6 +242,10 @@ def _apply(connection: Connection, change: Change) -> None:
             connection.execute(_SQL["forget_node"], (node_id,))
         case SaveTotals(totals):
             connection.execute(_SQL["save_totals"], astuple(totals))
+        case SaveAsset(asset):
+            connection.execute(_SQL["save_asset"], _cleaned(asset_columns(asset)))
+        case ForgetAsset(asset_id):
+            connection.execute(_SQL["forget_asset"], (asset_id,))
         case _:
             assert_never(change)
 

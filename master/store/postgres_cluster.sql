@@ -36,12 +36,12 @@ SELECT deleted_ms IS NOT NULL AS deleted FROM jobs WHERE job_id = %(job_id)s;
 INSERT INTO executions (
   ex_id, job_id, name, status, reason, workers, paused, stopping, grace_ms, log_level, generation, secret, controller_pid,
   controller_start_time, controller_boot_id, controller_port, outcome, verdict, failure, has_errors, statistics, counts,
-  operations, counted, placement, created_ms, updated_ms
+  operations, counted, placement, lineage, created_ms, updated_ms
 ) VALUES (
   %(ex_id)s, %(job_id)s, %(name)s, %(status)s, %(reason)s, %(workers)s, %(paused)s, %(stopping)s, %(grace_ms)s,
   %(log_level)s, %(generation)s, %(secret)s, %(controller_pid)s, %(controller_start_time)s, %(controller_boot_id)s,
   %(controller_port)s, %(outcome)s, %(verdict)s, %(failure)s, %(has_errors)s, %(statistics)s, %(counts)s,
-  %(operations)s, %(counted)s, %(placement)s, %(created_ms)s, %(updated_ms)s
+  %(operations)s, %(counted)s, %(placement)s, %(lineage)s, %(created_ms)s, %(updated_ms)s
 );
 
 -- name: add_document
@@ -59,11 +59,11 @@ UPDATE executions SET
 WHERE ex_id = %(ex_id)s;
 
 -- name: save_node
-INSERT INTO nodes (node_id, incarnation, hostname, pid, slots, python_version, sliceworks_version)
-VALUES (%s, %s, %s, %s, %s, %s, %s)
+INSERT INTO nodes (node_id, incarnation, hostname, pid, slots, python_version, sliceworks_version, drained)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (node_id) DO UPDATE SET incarnation = excluded.incarnation, hostname = excluded.hostname,
   pid = excluded.pid, slots = excluded.slots, python_version = excluded.python_version,
-  sliceworks_version = excluded.sliceworks_version;
+  sliceworks_version = excluded.sliceworks_version, drained = excluded.drained;
 
 -- name: forget_node
 DELETE FROM nodes WHERE node_id = %s;
@@ -80,6 +80,22 @@ ORDER BY e.number;
 -- name: load_nodes
 SELECT * FROM nodes ORDER BY node_id;
 
+-- name: save_asset
+INSERT INTO assets (
+  asset_id, name, version, created_ms, description, python_version, platform, arch, document, operations, deleted_ms
+) VALUES (
+  %(asset_id)s, %(name)s, %(version)s, %(created_ms)s, %(description)s, %(python_version)s,
+  %(platform)s, %(arch)s, %(document)s, %(operations)s, %(deleted_ms)s
+)
+ON CONFLICT (asset_id) DO UPDATE SET created_ms = excluded.created_ms, operations = excluded.operations,
+  deleted_ms = excluded.deleted_ms;
+
+-- name: forget_asset
+DELETE FROM assets WHERE asset_id = %s;
+
+-- name: load_assets
+SELECT * FROM assets ORDER BY created_ms, asset_id;
+
 -- name: load_cluster
 SELECT * FROM cluster;
 
@@ -87,8 +103,11 @@ SELECT * FROM cluster;
 SELECT * FROM jobs WHERE job_id = %(job_id)s;
 
 -- name: jobs
-SELECT * FROM jobs
-WHERE %(active)s::boolean IS NULL OR (coalesce(document::json ->> 'active', '') <> 'false') = %(active)s::boolean
+SELECT j.* FROM jobs j
+WHERE (j.deleted_ms IS NOT NULL) = %(deleted)s AND (
+  %(active)s::boolean IS NULL
+  OR (j.deleted_ms IS NULL AND coalesce(j.document::json ->> 'active', '') <> 'false') = %(active)s::boolean
+) AND {filter}
 ORDER BY {order} LIMIT %(size)s OFFSET %(offset)s;
 
 -- name: execution
@@ -96,7 +115,8 @@ SELECT e.*, d.document FROM executions e JOIN execution_documents d USING (ex_id
 
 -- name: executions
 SELECT e.*, d.document FROM executions e JOIN execution_documents d USING (ex_id)
-WHERE %(statuses)s::text[] IS NULL OR e.status = ANY (%(statuses)s::text[])
+WHERE (e.deleted_ms IS NOT NULL) = %(deleted)s
+  AND (%(statuses)s::text[] IS NULL OR e.status = ANY (%(statuses)s::text[])) AND {filter}
 ORDER BY {order} LIMIT %(size)s OFFSET %(offset)s;
 
 -- name: latest_executions
@@ -106,6 +126,13 @@ WHERE e.number IN (SELECT max(number) FROM executions WHERE job_id = ANY (%(job_
 -- name: executions_with_errors
 SELECT ex_id FROM executions WHERE has_errors AND (%(job_id)s::text IS NULL OR job_id = %(job_id)s::text)
 ORDER BY number;
+
+-- name: lineage
+SELECT e.ex_id FROM executions e
+JOIN (
+  SELECT job_id, CASE WHEN lineage = '' THEN ex_id ELSE lineage END AS first FROM executions WHERE ex_id = %(ex_id)s
+) AS own ON e.job_id = own.job_id AND (e.ex_id = own.first OR e.lineage = own.first)
+ORDER BY e.number;
 
 -- name: credentials
 SELECT generation, secret, status FROM executions WHERE ex_id = %(ex_id)s;

@@ -193,9 +193,10 @@ CREATE TABLE operation_totals (
   PRIMARY KEY (ex, op)
 ) WITH (fillfactor = 50);
 
--- migration 2: deletion of jobs, and of their executions with them
+-- migration 2: deletion of jobs, and of their executions with them; nodes that were taken out of service
 ALTER TABLE jobs ADD COLUMN deleted_ms bigint;
 ALTER TABLE executions ADD COLUMN deleted_ms bigint;
+ALTER TABLE nodes ADD COLUMN drained boolean NOT NULL DEFAULT false;
 
 -- migration 3: recovery. The first execution of a lineage, in all that recovered it; '' in one that recovers nothing. `copied`
 -- slices, those with the lowest seqs, were copied from the lineage; `taken_up`: which kinds of slices were, completely
@@ -203,3 +204,18 @@ ALTER TABLE executions ADD COLUMN deleted_ms bigint;
 ALTER TABLE executions ADD COLUMN lineage text COLLATE "C" NOT NULL DEFAULT '';
 ALTER TABLE execution_heads ADD COLUMN taken_up smallint NOT NULL DEFAULT 0;
 ALTER TABLE execution_heads ADD COLUMN copied bigint NOT NULL DEFAULT 0;
+
+-- migration 4: assets
+CREATE TABLE assets (
+  asset_id text PRIMARY KEY,
+  name text NOT NULL,
+  version text NOT NULL,
+  created_ms bigint NOT NULL,
+  description text NOT NULL,
+  python_version text NOT NULL,
+  platform text NOT NULL,
+  arch text NOT NULL,
+  document text NOT NULL,
+  operations text NOT NULL,
+  deleted_ms bigint
+);

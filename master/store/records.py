@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from sliceworks.master.search.conditions import Condition
 from sliceworks.protocol.messages import OperationTotals, SliceCounts, Statistics, Wishes
 from sliceworks.protocol.process import Identity
 from sliceworks.protocol.states import ExecutionStatus
@@ -59,6 +60,7 @@ class ExecutionRow:
     operations: tuple[OperationTotals, ...] = ()
     counted: Statistics = field(default_factory=Statistics)  # what of them is in the cluster's totals
     placement: Mapping[str, int] = field(default_factory=dict)  # node_id -> workers; 0: some may be left
+    lineage: str = ""  # the first execution of those that recovered one another; "": it recovers nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,24 @@ class NodeRecord:
     slots: int
     python_version: str
     sliceworks_version: str
+    drained: bool = False  # taken out of service, until it is resumed
+
+
+@dataclass(frozen=True, slots=True)
+class AssetRecord:
+    """A bundle that was uploaded; "" where it says nothing, which means any."""
+
+    asset_id: str
+    name: str
+    version: str
+    created_ms: int
+    description: str = ""
+    python_version: str = ""
+    platform: str = ""
+    arch: str = ""
+    document: bytes = b"{}"  # JSON object: all of its asset.json
+    operations: tuple[str, ...] = ()  # the names of what is in it
+    deleted_ms: int | None = None  # not listed any more; kept for executions that have begun with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +132,7 @@ class ClusterSnapshot:
     nodes: tuple[NodeRecord, ...]
     totals: Totals
     key: bytes  # random, made once: the secrets of controllers are derived from it
+    assets: tuple[AssetRecord, ...] = ()
 
 
 # --- changes ----------------------------------------------------------------------------------------------
@@ -186,8 +207,23 @@ class SaveTotals:
     totals: Totals
 
 
+@dataclass(frozen=True, slots=True)
+class SaveAsset:
+    """The asset as it is now, new or not."""
+
+    asset: AssetRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetAsset:
+    """An asset that nothing needs any more."""
+
+    asset_id: str
+
+
+AssetChange: TypeAlias = SaveAsset | ForgetAsset
 JobChange: TypeAlias = AddJob | SaveJob | DeleteJob
-Change: TypeAlias = JobChange | AddExecution | SaveExecution | SaveNode | ForgetNode | SaveTotals
+Change: TypeAlias = JobChange | AssetChange | AddExecution | SaveExecution | SaveNode | ForgetNode | SaveTotals
 
 
 # --- reading ----------------------------------------------------------------------------------------------
@@ -208,3 +244,4 @@ class Page:
     size: int = 100
     offset: int = 0
     order: tuple[Order, ...] = (Order("_updated", descending=True),)
+    matching: Condition | None = None  # None: all

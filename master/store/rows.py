@@ -11,6 +11,7 @@ from msgspec import structs
 
 from sliceworks.master.store.batch import Head
 from sliceworks.master.store.records import (
+    AssetRecord,
     ExecutionRow,
     Fate,
     JobRecord,
@@ -86,6 +87,7 @@ def execution_columns(row: ExecutionRow) -> dict[str, object]:
         "operations": _text([structs.asdict(totals) for totals in row.operations]),
         "counted": _text(structs.asdict(row.counted)),
         "placement": _text(dict(row.placement)),
+        "lineage": row.lineage,
         "created_ms": row.created_ms,
         "updated_ms": row.updated_ms,
     }
@@ -114,6 +116,7 @@ def execution_of(columns: Columns) -> StoredExecution:
         operations=tuple(OperationTotals(**totals) for totals in orjson.loads(columns["operations"])),
         counted=Statistics(**orjson.loads(columns["counted"])),
         placement=orjson.loads(columns["placement"]),
+        lineage=columns["lineage"],
     )
     return StoredExecution(row, columns["document"].encode(), columns["deleted_ms"])
 
@@ -126,7 +129,32 @@ def head_of(columns: Columns) -> Head:
 
 def node_of(columns: Columns) -> NodeRecord:
     """The node of a row."""
-    return NodeRecord(**{name: columns[name] for name in NodeRecord.__dataclass_fields__})
+    values = {name: columns[name] for name in NodeRecord.__dataclass_fields__}
+    return NodeRecord(**{**values, "drained": bool(columns["drained"])})
+
+
+def asset_columns(asset: AssetRecord) -> dict[str, object]:
+    """For `save_asset`."""
+    return {
+        "asset_id": asset.asset_id,
+        "name": asset.name,
+        "version": asset.version,
+        "created_ms": asset.created_ms,
+        "description": asset.description,
+        "python_version": asset.python_version,
+        "platform": asset.platform,
+        "arch": asset.arch,
+        "document": asset.document.decode(),
+        "operations": _text(asset.operations),
+        "deleted_ms": asset.deleted_ms,
+    }
+
+
+def asset_of(columns: Columns) -> AssetRecord:
+    """The asset of a row."""
+    plain = {name: columns[name] for name in AssetRecord.__dataclass_fields__}
+    operations = tuple(orjson.loads(columns["operations"]))
+    return AssetRecord(**{**plain, "document": columns["document"].encode(), "operations": operations})
 
 
 def totals_of(columns: Columns) -> Totals:

@@ -7,15 +7,20 @@ a newer one, and one written by a newer version is refused with both numbers.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
 from sliceworks.master.store.sql_files import load_migrations
-from sliceworks.protocol.errors import StoreError, StoreUnavailableError
+from sliceworks.protocol.errors import InvalidError, StoreError, StoreUnavailableError
 
 Durability = Literal["full", "process"]
+
+MAX_READ_SECONDS: Final = 5.0
+TOO_LONG: Final = f"reading this took more than {MAX_READ_SECONDS:g} s: make the filter narrower or simpler"
+_STEPS_BETWEEN_LOOKS: Final = 200_000
 
 _SYNCHRONOUS: Final[dict[Durability, str]] = {"full": "FULL", "process": "NORMAL"}
 
@@ -47,6 +52,21 @@ def unavailable_raised() -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise StoreUnavailableError(str(error)) from error
+
+
+@contextmanager
+def time_limited(connection: sqlite3.Connection) -> Iterator[None]:
+    """InvalidError if what is read in it takes too long, whatever a client asked for."""
+    end = time.monotonic() + MAX_READ_SECONDS
+    connection.set_progress_handler(lambda: int(time.monotonic() > end), _STEPS_BETWEEN_LOOKS)
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+        raise InvalidError(TOO_LONG) from error
+    finally:
+        connection.set_progress_handler(None, 0)
 
 
 def _migrate(connection: sqlite3.Connection, migrations: str, path: Path) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 from tests.api_contract.table import Answer
 
+MAX_CHARS = 300
+
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
@@ -40,7 +42,8 @@ class Reply:
         return json.loads(self.body)
 
     def __str__(self) -> str:
-        return f"{self.status} {self.text if len(self.text) < 300 else self.text[:300] + '…'}"
+        text = " ".join(self.text.split())
+        return f"{self.status} {text if len(text) < MAX_CHARS else text[:MAX_CHARS] + '…'}"
 
 
 def fill(text: str, names: Mapping[str, str]) -> str:

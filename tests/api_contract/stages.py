@@ -123,10 +123,10 @@ class Running:
         with frozen_at_birth(spawner_of(self.cluster)) as frozen:
             for case in cases:
                 os.kill(self._controller(case.ex), signal.SIGKILL)
-            self.cluster.eventually(lambda: len(frozen) >= number, "next controllers are born")
+            for case in cases:
+                self.cluster.eventually(partial(self._is_among, frozen, case.ex), "the next is born and on record")
         for case in cases:
             self.cluster.wait_status(case.ex, "recovering")
-            self.cluster.eventually(lambda ex=case.ex: self._controller(ex) in frozen, "it is on record")
             case.release, case.is_held = partial(thaw, {self._controller(case.ex)}), True
         return cases
 
@@ -149,6 +149,22 @@ class Running:
             self.cluster.wait_until_gone(case.ex)
         return cases
 
+    def without(self, column: str, number: int) -> list[Case]:
+        """Jobs that have no execution in a status."""
+        if column == "unknown":
+            return [Case(self.cluster, UNKNOWN, UNKNOWN, column, body=done()) for _ in range(number)]
+        if column == "never started":
+            return [self._stored(done(), column) for _ in range(number)]
+        cases = self._ended(done(), number, "completed")
+        for case in cases:
+            case.column = "deleted"
+            self.cluster.request("DELETE", f"/jobs/{case.job}")
+        return cases
+
+    def _stored(self, job: Job, column: str) -> Case:
+        stored = self.cluster.post("/jobs", job, start="false")
+        return Case(self.cluster, stored["job_id"], UNKNOWN, column, body=job)
+
     def _second_run(self, job: Job, column: str) -> Case:
         case = submitted(self.cluster, job, column)
         self.cluster.post(f"/ex/{case.ex}/_stop", force="true")
@@ -162,6 +178,9 @@ class Running:
 
     def _controller(self, ex: str) -> int:
         return self.cluster.pids("execution_controller", ex)[0]
+
+    def _is_among(self, pids: set[int], ex: str) -> bool:
+        return self._controller(ex) in pids
 
     def _wait(self, case: Case, status: str) -> None:
         """In that status, and at work."""
@@ -183,7 +202,7 @@ class Early:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self._cases: dict[str, list[Case]] = {}
-        self._reached = -1
+        self._is_initializing = False
 
     def prepare(self, numbers: dict[str, int]) -> None:
         """Submit what all three statuses need."""
@@ -197,22 +216,33 @@ class Early:
 
     def cases(self, column: str) -> list[Case]:
         """Executions in that status, which the cluster goes on to."""
-        steps = (lambda: None, self._schedule, self._initialize)
-        while self._reached < self.ORDER.index(column):
-            self._reached += 1
-            steps[self._reached]()
+        if column != "pending":
+            self._schedule()
+        if column == "initializing":
+            self._initialize()
         for case in self._cases[column]:
             self.cluster.wait_status(case.ex, column)
         return self._cases[column]
 
+    def thaw(self) -> None:
+        """Hold nothing any more."""
+        for case in [case for cases in self._cases.values() for case in cases]:
+            case.release()
+
     def _schedule(self) -> None:
-        spawner = spawner_of(self.cluster)
-        freeze({spawner})
+        """The worker daemon comes, but nothing can be forked."""
+        if "worker" in self.cluster.daemons:
+            return
+        freeze({spawner_of(self.cluster)})
         self.cluster.add_worker(workers=SLOTS)
         for case in self._cases["scheduling"]:
-            case.release, case.is_held = partial(thaw, {spawner}), True
+            case.release, case.is_held = self._initialize, True
 
     def _initialize(self) -> None:
+        """Everything is forked; the controllers of some go no further."""
+        if self._is_initializing:
+            return
+        self._is_initializing = True
         spawner, cases = spawner_of(self.cluster), self._cases["initializing"]
         wanted = {case.ex for case in cases}
         with frozen_at_birth(spawner) as frozen:

@@ -14,6 +14,7 @@ from tests.api_contract.table import Answer, Cell, Row
 
 LIVING = ("pending", "scheduling", "initializing", "recovering", "running", "failing", "paused", "stopping")
 SPENDING = ("started", "recovered", "deleted")
+CHECKED = ("replaced", "active")
 SETTLE_SECONDS = 15
 
 
@@ -24,17 +25,20 @@ class Call:
     row: Row
     path: str
     cell: Cell
+    column: str
 
     @property
     def is_spending(self) -> bool:
         """Whether the execution, or its job, is of no use for another cell afterwards."""
         name = self.cell.answer
+        if name in CHECKED and self.column == "scheduling":
+            return True  # it waits for the process that is stopped, and two at once would meet
         return bool(self.cell.after) or (name.startswith(SPENDING) and not name.endswith(("-twice", "-job", "-execution")))
 
 
 def calls_of(rows: list[Row], column: str) -> list[Call]:
     """The cells of a column."""
-    return [Call(row, path, row.cells[column]) for row in rows if column in row.cells for path in row.paths]
+    return [Call(row, path, row.cells[column], column) for row in rows if column in row.cells for path in row.paths]
 
 
 def send(cluster: Cluster, method: str, path: str, body: Any = None) -> Reply:

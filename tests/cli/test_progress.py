@@ -43,7 +43,9 @@ def test_a_snapshot_is_made_of_what_the_api_says() -> None:
         "_analytics": [{"op": 0, "records_out": 70}, {"op": 1, "records_out": 7}],
         "_slicer_stats": {"queuing_complete": "2026-11-21T00:00:00.000Z"},
     }
-    assert snapshot_of(execution, Counts(pending=1, start=2, completed=3, error=4)) == Snapshot("failing", 7, 10, 4, 70, sliced=True)
+    assert snapshot_of(execution, Counts(pending=1, start=2, completed=3, error=4)) == Snapshot(
+        "failing", 7, 10, 4, 70, sliced=True
+    )
 
 
 def test_a_snapshot_can_be_made_before_anything_has_run() -> None:

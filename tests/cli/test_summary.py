@@ -40,7 +40,9 @@ EXECUTION: dict[str, Any] = {
 
 
 def result(**changes: Any) -> RunResult:
-    return RunResult(EXECUTION | changes, Counts(pending=0, start=0, completed=3, error=0), 2.34567, Path("data"))
+    return RunResult(
+        EXECUTION | changes, Counts(pending=0, start=0, completed=3, error=0), 2.34567, Path("data")
+    )
 
 
 def test_on_a_pipe_it_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:

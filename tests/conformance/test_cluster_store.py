@@ -250,6 +250,8 @@ async def test_nodes_and_totals_are_kept(store: ClusterStore) -> None:
     await store.save([SaveNode(replace(node, incarnation="second")), ForgetNode("node-2")])
     snapshot = await store.load()
     assert snapshot.nodes == (replace(node, incarnation="second"),)
+    await store.save([SaveNode(replace(node, drained=True))])
+    assert (await store.load()).nodes == (replace(node, drained=True),)
     assert snapshot.totals == totals
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import importlib
+import sys
+import textwrap
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,9 @@ from typing import Any
 import orjson
 import pytest
 
+from sliceworks.operations import isolation
 from sliceworks.operations.base import WorkerOperation
+from sliceworks.operations.bundle import AssetPlace
 from sliceworks.operations.chain import Chain, OperationContext, SliceTask
 from sliceworks.operations.making import make_parts
 from sliceworks.operations.processors import Processor
@@ -111,3 +116,33 @@ def operation(context: OperationContext, execution: Execution) -> Callable[..., 
         return make_parts(execution(*entries), used).operations[0 if is_reader else 1]
 
     return make
+
+
+MakeBundle = Callable[..., AssetPlace]
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Iterator[MakeBundle]:
+    """Bundles from texts, with an id each; what their code leaves in this process is removed afterwards."""
+    ids = iter(range(1, 100))
+    finders, import_module = list(sys.meta_path), importlib.import_module
+    monkey = pytest.MonkeyPatch()
+    monkey.delenv(isolation.ENVIRONMENT, raising=False)
+
+    def make(files: dict[str, str], *, version: str = "1.0.0", **about: Any) -> AssetPlace:
+        asset_id = f"{next(ids):040x}"
+        folder = tmp_path / "assets" / asset_id
+        folder.mkdir(parents=True)
+        files = {"asset.json": orjson.dumps({"name": "tools", "version": version, **about}).decode()} | files
+        for name, text in files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(textwrap.dedent(text))
+        return AssetPlace(asset_id, "tools", version, folder)
+
+    yield make
+    isolation._bundles.clear()  # noqa: SLF001 - nothing but a test ever forgets a bundle
+    isolation._forget_modules(isolation.PREFIX.removesuffix("."))  # noqa: SLF001
+    sys.meta_path[:] = finders
+    importlib.import_module = import_module
+    monkey.undo()

@@ -31,6 +31,7 @@ REPORT_ARRAY: Final[list[object]] = [
     [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, "2026-11-21T21:13:26.659Z", ""],
     [1, 0, 2, 0],
     [[0, 2, 900, 0, 20, 1]],
+    [[[], 0, 0], [[], 0, 0]],
 ]
 
 GOLDEN: Final[dict[str, tuple[msgspec.Struct, list[object], str]]] = {
@@ -108,18 +109,18 @@ GOLDEN: Final[dict[str, tuple[msgspec.Struct, list[object], str]]] = {
         REPORT,
         REPORT_ARRAY,
         (
-            "97 15 a7 72 75 6e 6e 69 6e 67 a0 a0 9f 01 00 00 00 00 00 00 00 00 00 02 00 00 b8 32 30 "
+            "98 15 a7 72 75 6e 6e 69 6e 67 a0 a0 9f 01 00 00 00 00 00 00 00 00 00 02 00 00 b8 32 30 "
             "32 36 2d 31 31 2d 32 31 54 32 31 3a 31 33 3a 32 36 2e 36 35 39 5a a0 94 01 00 02 00 91 "
-            "96 00 02 cd 03 84 00 14 01"
+            "96 00 02 cd 03 84 00 14 01 92 93 90 00 00 93 90 00 00"
         ),
     ),
     "ControllerOutcome": (
         m.ControllerOutcome(status="completed", failure="", report=REPORT),
         [22, "completed", "", REPORT_ARRAY],
         (
-            "94 16 a9 63 6f 6d 70 6c 65 74 65 64 a0 97 15 a7 72 75 6e 6e 69 6e 67 a0 a0 9f 01 00 00 "
+            "94 16 a9 63 6f 6d 70 6c 65 74 65 64 a0 98 15 a7 72 75 6e 6e 69 6e 67 a0 a0 9f 01 00 00 "
             "00 00 00 00 00 00 00 02 00 00 b8 32 30 32 36 2d 31 31 2d 32 31 54 32 31 3a 31 33 3a 32 "
-            "36 2e 36 35 39 5a a0 94 01 00 02 00 91 96 00 02 cd 03 84 00 14 01"
+            "36 2e 36 35 39 5a a0 94 01 00 02 00 91 96 00 02 cd 03 84 00 14 01 92 93 90 00 00 93 90 00 00"
         ),
     ),
     "Wishes": (

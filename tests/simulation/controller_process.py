@@ -36,6 +36,7 @@ from tests.simulation.faults import Step
 from tests.simulation.network import Endpoint
 from tests.simulation.scenario import CONTROLLER_HEARTBEAT_MS, MASTER_HOST, MASTER_PORT
 from tests.simulation.slicer_process import Slicer
+from tests.simulation.trouble import Where
 from tests.simulation.writer import Writer
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class Controller(Process):
 
     def _open(self) -> None:
         self.world.pass_step(Step.BIRTH, self)
-        if not self.world.mischief.store_writable:
+        if self.world.mischief.store.forbids_writing(Where.EXECUTIONS):
             self.post(int(self._backoff.next_seconds() * 1_000), self._open)
             return
         try:
@@ -164,8 +165,8 @@ class Controller(Process):
                     self.world.pass_step(Step.ENDED, self)
                     self._session.finish(status, failure)
                 case _:
-                    message = f"the simulation does not play {effect}"
-                    raise AssertionError(message)
+                    unplayed = f"the simulation does not play {effect}"
+                    raise AssertionError(unplayed)
 
     # --- the slicer child
 

@@ -35,6 +35,7 @@ from tests.simulation.engine import Process
 from tests.simulation.faults import Step
 from tests.simulation.network import Endpoint
 from tests.simulation.scenario import LIMITS, MASTER_HOST, MASTER_PORT, NODE_HEARTBEAT_MS
+from tests.simulation.trouble import Where
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -52,6 +53,7 @@ class Master(Process):
         super().__init__(world.engine, world.hosts[MASTER_HOST])
         self.world = world
         self.closing = False
+        self._store = world.mischief.store
         self._machine = ClusterMachine(LIMITS)
         self._sessions: dict[int, Endpoint] = {}
         self._last_session = 0
@@ -95,7 +97,7 @@ class Master(Process):
 
     def _restore(self) -> None:
         self.world.pass_step(Step.BIRTH, self)
-        if not self.world.mischief.store_writable:
+        if self._store.forbids_writing(Where.CLUSTER):
             self.die("exit code 1")
             return
         snapshot = self.world.disk.load()
@@ -111,7 +113,7 @@ class Master(Process):
             process = self._process(identity)
             if process is not None:
                 process.die("it was ended by signal 9")
-        while self._saves and self.world.mischief.store_writable:
+        while self._saves and not self._store.forbids_writing(Where.CLUSTER):
             self.world.commit_rows(self._saves.popleft().changes)
         self.die("exit code 0")
 
@@ -133,6 +135,8 @@ class Master(Process):
                 self._drop(session, reason)
             case ef.Note(event, fields):
                 self.world.oracle.noted(event, fields)
+            case ef.RemoveAsset():
+                pass  # no asset has files here
             case ef.Alone():
                 self.post(1, self._end)
             case _:
@@ -189,7 +193,7 @@ class Master(Process):
         outcome = any(_has_outcome(change) for change in save.changes)
         if outcome:
             self.world.pass_step(Step.APPLY, self)
-        if not self.world.mischief.store_writable:
+        if self._store.forbids_writing(Where.CLUSTER):
             self._refuse_all()
             self.post(self.engine.draw(100, 1_000), self._commit)
             return
@@ -248,7 +252,7 @@ class Master(Process):
         controller.on_death(lambda how: self.post(2, self.feed, ev.ControllerExited(ex_id, generation, how)))
 
     def _inspect(self, order: ef.InspectStore) -> None:
-        if not self.world.mischief.store_readable:
+        if self._store.forbids_reading(Where.EXECUTIONS):
             self.post(self.engine.draw(100, 1_000), self._inspect, order)
             return
         disk = self.world.disk
@@ -290,7 +294,7 @@ class Master(Process):
         self.feed(ev.NodeDetached(node_id, session))
 
     def _controller_hello(self, end: Endpoint, hello: ControllerHello) -> None:
-        if not self.world.mischief.store_readable:
+        if self._store.forbids_reading(Where.CLUSTER):
             end.close()
             return
         early: list[object] = []

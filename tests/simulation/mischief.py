@@ -11,6 +11,7 @@ from tests.simulation.engine import Process
 from tests.simulation.faults import Kind
 from tests.simulation.network import Endpoint
 from tests.simulation.scenario import LONGEST_HANG_MS, MASTER_HOST
+from tests.simulation.trouble import StoreTrouble
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -29,18 +30,7 @@ class Mischief:
         self._engine = world.engine
         self._left: Counter[str] = Counter()
         self._slow_disk_until = 0
-        self._away_until = 0
-        self._readable = True
-
-    @property
-    def store_writable(self) -> bool:
-        """No store is locked, its disk is not full, its server is not away."""
-        return self._engine.now >= self._away_until
-
-    @property
-    def store_readable(self) -> bool:
-        """What is locked or full can still be read."""
-        return self._readable or self.store_writable
+        self.store = StoreTrouble(world.engine)
 
     def inject(self, kind: Kind, passing: Process) -> bool:
         """Do it, to the process that passes if it is of that kind; False if there is nothing to do it to."""
@@ -64,7 +54,8 @@ class Mischief:
     def end(self) -> None:
         """Nothing more goes wrong."""
         self._left.clear()
-        self._slow_disk_until = self._away_until = 0
+        self._slow_disk_until = 0
+        self.store.end()
 
     # --- processes
 
@@ -163,10 +154,7 @@ class Mischief:
         return self._some("outcome unknown", 3)
 
     def _store_away(self, passing: Process) -> bool:
-        self._away_until = self._engine.now + self._pick(
-            (self._engine.draw(100, 2_000), self._engine.draw(100, 15_000))
-        )
-        self._readable = self._engine.chance(0.5)
+        self.store.begin(self._pick((self._engine.draw(100, 2_000), self._engine.draw(100, 15_000))))
         return True
 
     def _late_write(self, passing: Process) -> bool:

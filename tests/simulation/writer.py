@@ -20,6 +20,7 @@ from sliceworks.protocol.errors import FencedError
 from sliceworks.protocol.states import SliceState
 from tests.simulation.disk import Store
 from tests.simulation.faults import Step
+from tests.simulation.trouble import StoreTrouble, Where
 
 if TYPE_CHECKING:
     from tests.simulation.controller_process import Controller
@@ -68,7 +69,7 @@ class Writer:
         for step in before:
             owner.world.pass_step(step, owner)
         mischief = owner.world.mischief
-        if not (mischief.store_writable if isinstance(job, ev.Write) else mischief.store_readable):
+        if _is_forbidden(job, mischief.store):
             self._fail()
             return
         if isinstance(job, ev.Write):
@@ -129,6 +130,12 @@ class Writer:
             told()
         if self._owner.alive:
             self._owner.feed(done)
+
+
+def _is_forbidden(job: Job, store: StoreTrouble) -> bool:
+    if isinstance(job, ev.Write):
+        return store.forbids_writing(Where.EXECUTIONS)
+    return store.forbids_reading(Where.EXECUTIONS)
 
 
 def _steps(job: Job) -> tuple[list[Step], list[Step]]:

@@ -196,6 +196,16 @@ class Rig:
         self.tell(ev.JobDeleteRequested(request, job_id))
         return request
 
+    def drain_node(self, node_id: str = "node") -> int:
+        request = self.request()
+        self.tell(ev.DrainRequested(request, node_id))
+        return request
+
+    def resume_node(self, node_id: str = "node") -> int:
+        request = self.request()
+        self.tell(ev.ReturnRequested(request, node_id))
+        return request
+
     def answer(self, request: int) -> ef.Reply | Exception | None:
         """What a request was told, if it was."""
         for effect in self.effects:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sliceworks.master.cluster import effects as ef
 from sliceworks.master.cluster import events as ev
 from sliceworks.master.cluster.model import Limits
+from sliceworks.protocol.errors import NotFoundError
 from sliceworks.protocol.messages import (
     LinkInfo,
 )
@@ -125,3 +126,46 @@ def test_a_second_daemon_with_the_same_id_replaces_the_first(rig: Rig) -> None:
     rig.tell(ev.NodeDetached("node", old))
     rig.start()
     assert rig.status() is S.SCHEDULING
+
+
+def test_a_drained_node_loses_its_share_when_that_is_durable_and_stays_connected(rig: Rig) -> None:
+    rig.run(workers=2)
+    rig.node("other", slots=4)
+    rig.hold_saves = True
+    request = rig.drain_node()
+    assert rig.answer(request) is None
+    rig.release_saves()
+    assert rig.answer(request) == ef.Done()
+    assert rig.placement() == {"node": 0, "other": 2}
+    assert rig.assigned("node")["ex"].workers == 0
+    assert rig.store.nodes["node"].drained
+
+
+def test_a_drain_outlives_master_daemon_and_silence(rig: Rig) -> None:
+    rig.node()
+    rig.drain_node()
+    rig.restart()
+    rig.node_hello(incarnation="second")
+    rig.start("ex")
+    assert rig.placement() == {}
+    rig.node_lost()
+    rig.pass_time(2 * Limits().disconnect_ms)
+    rig.node_hello(incarnation="third")
+    assert rig.placement() == {}
+    assert rig.answer(rig.resume_node()) == ef.Done()
+    assert rig.placement() == {"node": 1}
+
+
+def test_draining_again_waits_for_the_first_time(rig: Rig) -> None:
+    rig.node()
+    rig.hold_saves = True
+    requests = [rig.drain_node(), rig.drain_node()]
+    assert [rig.answer(request) for request in requests] == [None, None]
+    rig.release_saves()
+    assert [rig.answer(request) for request in requests] == [ef.Done(), ef.Done()]
+
+
+def test_a_node_that_nobody_knows_cannot_be_drained(rig: Rig) -> None:
+    answer = rig.answer(rig.drain_node("nope"))
+    assert isinstance(answer, NotFoundError)
+    assert str(answer) == "Could not find node nope"

@@ -9,6 +9,7 @@ from sliceworks.master.execution.model import Link, Now, Slice
 from sliceworks.master.execution.queue import SliceQueue
 from sliceworks.master.store.batch import Head
 from sliceworks.protocol.messages import LinkState, RecallSlices
+from sliceworks.protocol.timings import Timings
 
 NOW = Now(0, 0)
 
@@ -22,7 +23,7 @@ def link(node: int, window: int, available: int = 1) -> Link:
 def dispatcher(slices: int) -> tuple[Dispatcher, dict[int, Slice]]:
     queue = SliceQueue()
     queue.extend([Slice(n + 1, 0, n + 1, b"{}") for n in range(slices)])
-    return Dispatcher(queue, Journal(Head(), 0)), {}
+    return Dispatcher(queue, Journal(Head(), 0), Timings()), {}
 
 
 def test_no_daemon_gets_more_than_its_window() -> None:
