@@ -1,6 +1,7 @@
-"""Building a bundle: the same files give the same bytes, and so the same id, wherever and whenever it is built.
+"""Building a bundle: the same files give the same bytes, and so the same id, wherever it is built.
 
-Entries are in the order of their names, all with one time and one mode (executable or not), deflated at one level.
+Entries are in the order of their names, all with one time and one mode (executable or not), deflated at one
+level.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ class Bundle:
 def build_bundle(folder: Path) -> Bundle:
     """Zip a folder, and check the zip by the rules of the master.
 
-    InvalidError if there is no asset.json in it or nothing that is an operation; UnprocessableError if it breaks a rule.
+    InvalidError if there is no asset.json in it or nothing that is an operation; UnprocessableError if it
+    breaks a rule.
     """
     from sliceworks.operations.archive import check_zip
     from sliceworks.operations.bundle_outline import AssetPlace, outlines_of
@@ -63,7 +65,7 @@ def build_bundle(folder: Path) -> Bundle:
     if not (folder / MANIFEST).is_file():
         message = f"{folder} is no bundle: it has no {MANIFEST}; `sliceworks new operation NAME` writes one"
         raise InvalidError(message)
-    files = [path for path in _files(folder)]
+    files = list(_files(folder))
     data = _zipped(folder, files)
     try:
         manifest = check_zip(data)

@@ -10,7 +10,6 @@ import click
 
 from sliceworks.cli.output import Style, output_option, print_rows
 from sliceworks.cli.settings import load, settings_options
-from sliceworks.protocol.config import describe
 
 COLUMNS = ("key", "value", "default", "origin", "meaning")
 
@@ -25,4 +24,6 @@ def config() -> None:
 @output_option
 def show(*, config: Path | None, style: Style, **flags: Any) -> None:
     """Print every key: its value, default, origin and meaning."""
+    from sliceworks.protocol.config import describe
+
     print_rows([asdict(row) for row in describe(load(config, flags))], COLUMNS, style)

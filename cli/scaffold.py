@@ -1,4 +1,4 @@
-"""What `sliceworks new operation` writes: templates of `cli/templates/`, with the operation's name in them."""
+"""What `sliceworks new operation` writes: the files of `cli/templates/`, with names in them."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def write_bundle(plan: Plan, folder: Path) -> list[str]:
 
 
 def check_name(name: str) -> None:
-    """InvalidError if no operation can have this name, or Python or Sliceworks have something of this name."""
+    """InvalidError if no operation can have this name, or something else has it."""
     from sliceworks.operations.registry import OPERATIONS
 
     if not _NAME.fullmatch(name):

@@ -25,14 +25,14 @@ def lines_of(columns: Row, rows: Sequence[Row], *, width: int | None, paint: Pai
     """The lines of a table at most `width` wide, if that can be; None: as wide as it is."""
     cells = [[visible(cell) for cell in row] for row in rows]
     widths = _widths(columns, cells, width)
-    yield _line(columns, widths, lambda _, text: paint("", text), columns)
+    yield _line(columns, widths, columns, paint=lambda _, text: paint("", text))
     yield GAP.join(
         "-" * len(name) + " " * (wide - len(name)) for name, wide in zip(columns, widths, strict=True)
     ).rstrip()
     for row in cells:
         broken = [_broken(cell, wide) for cell, wide in zip(row, widths, strict=True)]
         for parts in zip_longest(*broken, fillvalue=""):
-            yield _line(parts, widths, paint, columns)
+            yield _line(parts, widths, columns, paint=paint)
 
 
 def visible(text: str) -> str:
@@ -82,7 +82,7 @@ def _broken(cell: str, width: int) -> list[str]:
     return textwrap.wrap(cell, width, break_on_hyphens=False) if cell.isascii() else [cell]
 
 
-def _line(cells: Sequence[str], widths: Sequence[int], paint: Paint, columns: Row) -> str:
+def _line(cells: Sequence[str], widths: Sequence[int], columns: Row, *, paint: Paint) -> str:
     padded = [
         paint(name, cell) + " " * (wide - cells_of(cell))
         for cell, wide, name in zip(cells, widths, columns, strict=True)

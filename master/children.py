@@ -1,4 +1,4 @@
-"""What the master's fork server forks: execution controllers, and checks of jobs."""
+"""What the master's fork server forks: execution controllers, checks of jobs, and questions to readers."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import socket
 from collections.abc import Callable
 
 from sliceworks.master.execution.controller import run_controller
+from sliceworks.master.readers import run_question
 from sliceworks.master.validation import run_validation
 
 TARGETS: dict[str, Callable[[socket.socket, bytes], int]] = {
     "controller": run_controller,
     "validate": run_validation,
+    "reader": run_question,
 }

@@ -15,8 +15,9 @@ import orjson
 from sliceworks.master.cluster import effects as ef
 from sliceworks.master.cluster import events as ev
 from sliceworks.master.reactor import Replies
+from sliceworks.master.recoveries import RECOVERED, Recoveries, Recovery, config_of
 from sliceworks.master.store.contract import ClusterStore
-from sliceworks.master.store.records import JobRecord
+from sliceworks.master.store.records import JobRecord, StoredExecution
 from sliceworks.protocol.actor import MailboxClosed, MailboxFull
 from sliceworks.protocol.clock import Clock
 from sliceworks.protocol.errors import (
@@ -64,6 +65,7 @@ class Commands:
         *,
         tell: Callable[[ev.Event], None],
         validate: Callable[[bytes], Awaitable[dict[str, Any]]],
+        recoveries: Recoveries,
         clock: Clock,
         timeout_ms: int,
         answer_margin_ms: int,
@@ -72,6 +74,7 @@ class Commands:
         self._replies = replies
         self._tell = tell
         self._validate = validate
+        self._recoveries = recoveries
         self._clock = clock
         self._timeout_ms = timeout_ms
         self._answer_margin_ms = answer_margin_ms
@@ -116,10 +119,38 @@ class Commands:
         return await self._store.job(job_id)
 
     async def start(self, job_id: str) -> Started:
-        """Run a stored job anew; ConflictError while it runs."""
+        """Run a stored job anew, or recover it if it is one that does so; ConflictError while it runs."""
         job = await self._usable_job(job_id, "started")
         validated = await self._validate(job.document)
-        return await self._start(validated, job_id, job=None, run=True)
+        async with self._recoveries.alone(job_id):
+            latest = await self._recoveries.latest(job_id) if validated["autorecover"] else None
+            if latest is not None:
+                return await self._recover(latest, validated, "pending")
+            return await self._start(validated, job_id, job=None, run=True)
+
+    async def recover_job(self, job_id: str, cleanup_type: str | None) -> Started:
+        """Recover the latest execution of a job, as the job is now; ConflictError while it runs."""
+        job = await self._usable_job(job_id, "recovered")
+        validated = await self._validate(job.document)
+        async with self._recoveries.alone(job_id):
+            latest = await self._recoveries.latest(job_id)
+            if latest is not None:
+                return await self._recover(latest, validated, cleanup_type)
+            if validated["autorecover"]:
+                return await self._start(validated, job_id, job=None, run=True)
+            message = f"Job {job_id} is missing an execution to recover from"
+            raise NotFoundError(message)
+
+    async def recover_execution(self, ex_id: str, cleanup_type: str | None) -> Started:
+        """Recover any execution, as it was started; ConflictError while its job runs."""
+        stored = await self._store.execution(ex_id)
+        job_id = stored.row.job_id
+        if stored.deleted_ms is not None:
+            message = f"Job {job_id} has been deleted and cannot be recovered."
+            raise GoneError(message)
+        async with self._recoveries.alone(job_id):
+            await self._recoveries.latest(job_id)
+            return await self._recover(stored, config_of(stored), cleanup_type)
 
     async def stop(self, ex_id: str, options: StopOptions) -> ExecutionStatus:
         """End an execution; its status then, or `stopping` if it takes longer than the time allowed."""
@@ -180,11 +211,23 @@ class Commands:
         await self._ask(lambda request: ev.JobSaveRequested(request, job, stored.updated_ms), ef.Done)
         return job
 
+    async def _recover(
+        self, recovered: StoredExecution, config: dict[str, Any], cleanup_type: str | None
+    ) -> Started:
+        recovery = await self._recoveries.prepare(recovered, config, cleanup_type)
+        return await self._start(recovery.config, recovered.row.job_id, job=None, run=True, recovery=recovery)
+
     async def _start(
-        self, validated: dict[str, Any], job_id: str, *, job: JobRecord | None, run: bool
+        self,
+        validated: dict[str, Any],
+        job_id: str,
+        *,
+        job: JobRecord | None,
+        run: bool,
+        recovery: Recovery | None = None,
     ) -> Started:
         ex_id = new_id() if run else ""
-        document = execution_document(validated, job_id, ex_id)
+        document = execution_document(validated, job_id, ex_id, recovery)
         await self._ask(
             lambda request: ev.StartRequested(
                 request,
@@ -195,6 +238,7 @@ class Commands:
                 workers=validated["workers"],
                 log_level=validated.get("log_level") or "",
                 document=document,
+                lineage=recovery.lineage if recovery else "",
             ),
             ef.Done,
         )
@@ -225,6 +269,10 @@ class Commands:
         return answer
 
 
-def execution_document(validated: dict[str, Any], job_id: str, ex_id: str) -> bytes:
+def execution_document(
+    validated: dict[str, Any], job_id: str, ex_id: str, recovery: Recovery | None = None
+) -> bytes:
     """The document that controllers and workers are started with; it never changes."""
-    return orjson.dumps({**validated, "ex_id": ex_id, "job_id": job_id, "metadata": {}, "_context": "ex"})
+    config = {key: value for key, value in validated.items() if key not in RECOVERED}
+    own = {"ex_id": ex_id, "job_id": job_id, "metadata": {}, "_context": "ex"}
+    return orjson.dumps({**config, **own, **(recovery.fields if recovery else {})})

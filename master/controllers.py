@@ -15,6 +15,7 @@ import structlog
 from aiohttp import web
 
 from sliceworks.master.cluster import events as ev
+from sliceworks.master.metrics.recent import RecentTimings
 from sliceworks.master.sessions import Outbox, Sessions, refuse, until_closed
 from sliceworks.master.store.contract import ClusterStore
 from sliceworks.master.store.execution import SCHEMA
@@ -92,11 +93,13 @@ class ControllerSessions:
         store: ClusterStore,
         tell: Callable[[ev.Event], None],
         *,
+        timings: RecentTimings,
         heartbeat_ms: int,
     ) -> None:
         self._sessions = sessions
         self._store = store
         self._tell = tell
+        self._timings = timings
         self._heartbeat_ms = heartbeat_ms
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -144,6 +147,7 @@ class ControllerSessions:
             case ControllerReport():
                 self._tell(ev.ControllerReported(ex_id, outbox.number, message))
             case ControllerOutcome():
+                self._timings.note(ex_id, message.report.timings)
                 self._tell(ev.ControllerConcluded(ex_id, outbox.number, message))
             case ControllerHello():
                 error = "a second hello"

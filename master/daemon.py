@@ -32,8 +32,11 @@ from sliceworks.master.executions import (
     recorded_alive,
 )
 from sliceworks.master.listening import listen, remember_port, url_of
+from sliceworks.master.metrics.recent import RecentTimings
 from sliceworks.master.nodes import NodeSessions
 from sliceworks.master.reactor import ClusterReactor, Ports, Replies, RunningProcesses
+from sliceworks.master.readers import ReaderQuestion
+from sliceworks.master.recoveries import Recoveries
 from sliceworks.master.sessions import Sessions
 from sliceworks.master.slices import SliceHistory
 from sliceworks.master.store.contract import ClusterStore
@@ -72,8 +75,14 @@ async def _live(settings: Settings, context: DaemonContext) -> None:
             ForkServer.start(CHILDREN if settings.state.url == SQLITE else CHILDREN_POSTGRES) as forks,
         ):
             url = url_of(settings, listener)
-            processes = partial(ControllerProcesses, forks, ControllerSetup(settings, url))
-            master = Master(settings, store, make_processes=processes, validate=JobValidator(forks))
+            processes = partial(ControllerProcesses, forks, ControllerSetup(settings, url, store.lineage))
+            master = Master(
+                settings,
+                store,
+                make_processes=processes,
+                validate=JobValidator(forks),
+                ask_reader=ReaderQuestion(forks),
+            )
             async with master.running(), _serving(master.app, listener):
                 remember_port(settings, listener)
                 log.info("master_ready", url=url, data_dir=str(settings.data_dir))
@@ -93,6 +102,7 @@ class Master:
         *,
         make_processes: Callable[[Callable[[ev.Event], None]], RunningProcesses],
         validate: Callable[[bytes], Awaitable[dict[str, Any]]],
+        ask_reader: Callable[[bytes], Awaitable[bool]],
     ) -> None:
         self._settings = settings
         self._store = store
@@ -103,7 +113,7 @@ class Master:
         self._processes = make_processes(self._tell)
         ports = Ports(store, self._processes, self._sessions, replies=self._replies, clock=SystemClock())
         self._reactor = ClusterReactor(self._machine, ports, self._tell)
-        self.app = self._make_app(validate)
+        self.app = self._make_app(validate, ask_reader)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -138,25 +148,33 @@ class Master:
                 await end_process(identity, grace_seconds=0)
         self._sessions.close_all("the master is shutting down")
 
-    def _make_app(self, validate: Callable[[bytes], Awaitable[dict[str, Any]]]) -> web.Application:
+    def _make_app(
+        self,
+        validate: Callable[[bytes], Awaitable[dict[str, Any]]],
+        ask_reader: Callable[[bytes], Awaitable[bool]],
+    ) -> web.Application:
         settings = self._settings
         commands = Commands(
             self._store,
             self._replies,
             tell=self._ref.tell,
             validate=validate,
+            recoveries=Recoveries(self._store, ask_reader),
             clock=SystemClock(),
             timeout_ms=settings.api_response_timeout,
             answer_margin_ms=settings.network_latency_buffer,
         )
-        api = Api(
-            settings, self._store, commands, SliceHistory(self._store.place), ClusterView(self._machine)
-        )
+        history, timings = SliceHistory(self._store.place), RecentTimings()
+        api = Api(settings, self._store, commands, history, ClusterView(self._machine), timings)
         nodes = NodeSessions(
             self._sessions, self._tell, cluster=settings.name, heartbeat_ms=settings.node_state_interval
         )
         controllers = ControllerSessions(
-            self._sessions, self._store, self._tell, heartbeat_ms=controller_heartbeat_ms(settings)
+            self._sessions,
+            self._store,
+            self._tell,
+            timings=timings,
+            heartbeat_ms=controller_heartbeat_ms(settings),
         )
         return make_app(api, node_socket=nodes.handle, controller_socket=controllers.handle)
 

@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import sqlite3
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from functools import cache
 from types import TracebackType
@@ -40,20 +40,29 @@ log = structlog.get_logger(__name__)
 MAX_HEARTBEAT_MS: Final = 3_000
 
 
+LineageOf = Callable[[str], Awaitable[list[str]]]
+
+
+async def _nothing(_ex_id: str) -> list[str]:
+    return []
+
+
 @dataclass(frozen=True, slots=True)
 class ControllerSetup:
     """What every controller of this master is started with."""
 
     settings: Settings
     master_url: str
+    lineage_of: LineageOf = _nothing
+    """The ex_ids of all executions that recovered one another with this one, the oldest first."""
 
     @property
     def state(self) -> StateStore:
         """Where their stores are."""
         return state_store(self.settings)
 
-    def start_of(self, order: ef.SpawnController) -> ControllerStart:
-        """The start of one controller."""
+    def start_of(self, order: ef.SpawnController, lineage: list[str]) -> ControllerStart:
+        """The start of one controller; `lineage`: what it recovers."""
         settings = self.settings
         return ControllerStart(
             ex_id=order.ex_id,
@@ -74,6 +83,7 @@ class ControllerSetup:
             log_level=level_of(order.wishes.log_level, settings.log_level),
             log_format=settings.log_format,
             state_url=settings.state.url,
+            lineage=lineage,
         )
 
 
@@ -131,7 +141,7 @@ class ControllerProcesses:
 
     async def _spawn(self, order: ef.SpawnController) -> None:
         ended: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
-        payload = pack(self._setup.start_of(order))
+        payload = pack(self._setup.start_of(order, await self._lineage(order)))
         try:
             child = await self._forks.spawn("controller", payload, on_exit=ended.set_result)
         except (SliceworksError, OSError) as error:
@@ -145,6 +155,18 @@ class ControllerProcesses:
             self._forget(order)
         self._tell(ev.ControllerExited(order.ex_id, order.generation, _how(status)))
         return None
+
+    async def _lineage(self, order: ef.SpawnController) -> list[str]:
+        """What the execution recovers; waits for a store that cannot be read now."""
+        backoff = Backoff()
+        while order.recovers:
+            try:
+                found = await self._setup.lineage_of(order.ex_id)
+                return [ex_id for ex_id in found if ex_id != order.ex_id]
+            except (sqlite3.OperationalError, StoreUnavailableError) as error:
+                log.warning("cluster_store_away", ex_id=order.ex_id, reason=str(error))
+                await asyncio.sleep(backoff.next_seconds())
+        return []
 
     def _forget(self, order: ef.SpawnController) -> None:
         """A controller that was not released reads the end of its pipe, and ends."""

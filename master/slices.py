@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
-from sliceworks.master.store.history import read_counts, read_errors, read_slices
+from sliceworks.master.store.history import read_counts, read_list
+from sliceworks.master.store.lists import SliceList, merge_key
 from sliceworks.master.store.reading import StorePlace
+from sliceworks.master.store.records import Page
+from sliceworks.master.store.sqlite import MAX_READ_SECONDS, TOO_LONG
+from sliceworks.protocol.errors import InvalidError
 from sliceworks.protocol.messages import SliceCounts
 from sliceworks.protocol.states import SliceState
 
@@ -28,36 +34,33 @@ class SliceHistory:
         """Slices by state, from the counters."""
         return await asyncio.to_thread(read_counts, self._place(ex_id))
 
-    async def slices(
-        self, ex_id: str, *, state: SliceState | None, size: int, offset: int, descending: bool
-    ) -> list[Record]:
-        """Slices of one execution, in the order in which they were made."""
-        place = self._place(ex_id)
-        return await asyncio.to_thread(
-            read_slices, place, state=state, size=size, offset=offset, descending=descending
-        )
+    async def slices(self, ex_id: str, wanted: SliceList) -> list[Record]:
+        """Slices of one execution; InvalidError if what is wanted costs too much."""
+        return await asyncio.to_thread(read_list, self._place(ex_id), wanted)
 
-    async def errors(
-        self, ex_ids: Sequence[str], *, size: int, offset: int, descending: bool
-    ) -> list[Record]:
-        """Slices in `error` of all these executions, merged by the time they ended."""
+    async def errors(self, ex_ids: Sequence[str], page: Page) -> list[Record]:
+        """Slices in `error` of all these executions as one list; InvalidError if it costs too much."""
         places = [self._place(ex_id) for ex_id in ex_ids]
         if len(places) == 1:
-            return await asyncio.to_thread(
-                read_errors, places[0], size=size, offset=offset, descending=descending
-            )
-        return await asyncio.to_thread(_merge, places, size=size, offset=offset, descending=descending)
+            return await asyncio.to_thread(read_list, places[0], SliceList(page, SliceState.ERROR))
+        return await asyncio.to_thread(_merge, places, page)
 
 
-def _merge(places: Sequence[StorePlace], *, size: int, offset: int, descending: bool) -> list[Record]:
-    ordered = [_all_errors(place, descending=descending) for place in places]
-    merged = heapq.merge(*ordered, key=lambda record: str(record["_updated"]), reverse=descending)
-    return list(islice(merged, offset, offset + size))
+def _merge(places: Sequence[StorePlace], page: Page) -> list[Record]:
+    end = time.monotonic() + MAX_READ_SECONDS
+    ahead = min(_READ_AHEAD, (page.offset + page.size) // max(1, len(places)) + 1)
+    ordered = [_errors(place, page, ahead, end) for place in places]
+    merged = heapq.merge(*ordered, key=merge_key(page.order))
+    return list(islice(merged, page.offset, page.offset + page.size))
 
 
-def _all_errors(place: StorePlace, *, descending: bool) -> Iterator[Record]:
-    """Page by page, so that no more is read than is wanted."""
-    offset = 0
-    while page := read_errors(place, size=_READ_AHEAD, offset=offset, descending=descending):
-        yield from page
-        offset += len(page)
+def _errors(place: StorePlace, page: Page, ahead: int, end: float) -> Iterator[Record]:
+    """All of one execution, part by part, so that not much more is read than is wanted."""
+    part = replace(page, size=ahead, offset=0)
+    while records := read_list(place, SliceList(part, SliceState.ERROR)):
+        yield from records
+        if len(records) < part.size:
+            return
+        if time.monotonic() > end:
+            raise InvalidError(TOO_LONG)
+        part = replace(page, size=_READ_AHEAD, offset=part.offset + part.size)

@@ -6,8 +6,6 @@ check that hangs or dies harms nothing: it is killed, and the job refused with t
 
 from __future__ import annotations
 
-import asyncio
-import os
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,15 +14,14 @@ from typing import Any, Final
 import orjson
 from msgspec import Struct
 
+from sliceworks.master.asking import ask_child
 from sliceworks.operations.bundle_outline import AssetPlace
 from sliceworks.operations.validation import validate_job
 from sliceworks.protocol.codec import pack, unpack
 from sliceworks.protocol.errors import Fault, InvalidError
-from sliceworks.protocol.forkserver import Child, ExitStatus, ForkServer
-from sliceworks.protocol.process import kill_group
+from sliceworks.protocol.forkserver import ForkServer
 
 TIMEOUT_SECONDS: Final = 10.0
-READ_BYTES: Final = 256 * 1024
 
 
 class _Asset(Struct, frozen=True):
@@ -77,35 +74,18 @@ class JobValidator:
         `assets` are those of the job: each as the job writes it, and where it is unpacked.
         """
         order = _Order(document, [_asset(identifier, place) for identifier, place in assets])
-        ended: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
-        child = await self._forks.spawn("validate", pack(order), on_exit=ended.set_result)
         try:
-            async with asyncio.timeout(self._timeout_seconds):
-                answer = await _read_all(child.sock)
+            answer = await ask_child(
+                self._forks, "validate", pack(order), timeout_seconds=self._timeout_seconds
+            )
         except TimeoutError as error:
             message = f"the validation of the job took longer than {self._timeout_seconds:g} s and was ended"
             raise InvalidError(message) from error
-        finally:
-            _release(child)
         return _document_of(answer)
 
 
 def _asset(identifier: str, place: AssetPlace) -> _Asset:
     return _Asset(identifier, place.asset_id, place.name, place.version, str(place.directory))
-
-
-def _release(child: Child) -> None:
-    """Whatever the child still does, it does no more."""
-    child.sock.close()
-    os.close(child.pidfd)
-    kill_group(child.pid)
-
-
-async def _read_all(sock: socket.socket) -> bytes:
-    chunks: list[bytes] = []
-    while chunk := await asyncio.get_running_loop().sock_recv(sock, READ_BYTES):
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 def _document_of(answer: bytes) -> dict[str, Any]:

@@ -56,13 +56,15 @@ def unpack(zip_path: Path, target: Path, limits: ArchiveLimits = LIMITS) -> None
     Raises ArchiveError if the bundle breaks a rule; then, and after any other error, nothing is left behind.
     A crash leaves a folder beside `target` whose name begins with a dot.
     """
+    from sliceworks.operations.wheels import unpack_wheels  # noqa: PLC0415 - it unpacks with this module
+
     if target.exists():
         return
     aside = target.parent / f".{target.name}.{secrets.token_hex(4)}"
     aside.mkdir()
     try:
         _extract_bundle(zip_path, aside, limits)
-        _unpack_wheels(aside, limits)
+        unpack_wheels(aside, limits)
         _make_durable(aside)
         _move(aside, target)
     finally:
@@ -96,14 +98,6 @@ def _extract_bundle(zip_path: Path, directory: Path, limits: ArchiveLimits) -> N
             name = entry.name.removeprefix(root)
             if name and not entry.name.startswith(_FOREIGN):
                 _write_entry(file, entry, directory / name)
-
-
-def _unpack_wheels(directory: Path, limits: ArchiveLimits) -> None:
-    try:
-        from sliceworks.operations.wheels import unpack_wheels  # noqa: PLC0415 - it unpacks with this module
-    except ImportError:
-        return
-    unpack_wheels(directory, limits)
 
 
 def _write_entry(file: BinaryIO, entry: ZipEntry, path: Path) -> None:

@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 from msgspec import Struct
 from pydantic.errors import PydanticInvalidForJsonSchema
 
-from sliceworks.operations.bundle_outline import AssetPlace, BundleError, Outline, outlines_of, place_in
+from sliceworks.operations.bundle_outline import AssetPlace, BundleError, Outline, outlines_of, place_at
 from sliceworks.operations.bundle_parts import Loaded, load_operation
 from sliceworks.operations.errors import AmbiguousOperationError
 from sliceworks.operations.operation_api import Observer
@@ -31,7 +31,7 @@ __all__ = [
     "OperationDescription",
     "catalog_of",
     "inspect_bundle",
-    "place_in",
+    "place_at",
 ]
 
 K = TypeVar("K")

@@ -57,11 +57,10 @@ class Outline:
     """`slicer`, `processor`, `schema` …; empty if it is a single module."""
 
 
-def place_in(assets_directory: Path, asset_id: str) -> AssetPlace:
-    """The asset of this id; name and version are empty if it does not say them."""
-    directory = assets_directory / asset_id
+def place_at(directory: Path) -> AssetPlace:
+    """The asset that is unpacked here, in a folder named by its id; name and version are empty if unknown."""
     about = _about(directory)
-    return AssetPlace(asset_id, str(about.get("name", "")), str(about.get("version", "")), directory)
+    return AssetPlace(directory.name, str(about.get("name", "")), str(about.get("version", "")), directory)
 
 
 def outlines_of(place: AssetPlace) -> list[Outline]:

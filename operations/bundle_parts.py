@@ -119,7 +119,8 @@ class _Loader:
         if part.Options is not OperationOptions:
             reason = f"class {part.__name__} has Options of its own, and there is a schema.py: remove one of the two"
             raise self._error(f"{self._outline.name}/{file}.py", reason)
-        return _with_options(part, schema)
+        derived: type[Operation] = _with_options(part, schema)
+        return derived
 
     def _with_equal_options(self, slicer: Any, fetcher: Any) -> tuple[Any, Any]:
         declared = {part.Options for part in (slicer, fetcher)} - {OperationOptions}

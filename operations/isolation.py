@@ -116,7 +116,7 @@ def bundle_code(name: str, directory: Path) -> BundleCode:
     if known is not None and known.directory == directory:
         return known
     if not _bundles:
-        sys.meta_path.insert(0, _Finder)  # type: ignore[arg-type]  # a class serves as the finder, as PathFinder does
+        sys.meta_path.insert(0, _Finder)
         importlib.import_module = _import_module_for_all
     code = _bundles[name] = BundleCode(name, directory)
     _forget_modules(code.package)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from math import inf
 from pathlib import Path
 
 from packaging.tags import Tag, sys_tags
@@ -23,8 +24,8 @@ from sliceworks.operations.isolation import WHEELS
 class _Wheel:
     path: Path
     package: str
-    rank: int | None
-    """Place among what this Python takes, 0 for the best; None: it is for others."""
+    rank: float
+    """Place among what this Python takes, 0 for the best; infinite if it is for others."""
 
 
 def unpack_wheels(directory: Path, limits: ArchiveLimits) -> None:
@@ -59,9 +60,9 @@ def _read(path: Path, directory: Path) -> _Wheel:
     return _Wheel(path, str(package), _rank(tags))
 
 
-def _rank(tags: Iterable[Tag]) -> int | None:
+def _rank(tags: Iterable[Tag]) -> float:
     known = _known_tags()
-    return min((known[tag] for tag in tags if tag in known), default=None)
+    return min((known.get(tag, inf) for tag in tags), default=inf)
 
 
 @cache

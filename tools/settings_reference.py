@@ -1,7 +1,11 @@
-"""Writes `docs/settings.md` from the settings' schema."""
+"""Writes `docs/settings.md` and `cli/setting_flags.py` from the settings' schema.
+
+The second is there so that `--help` of the daemons need not import the schema, which takes long.
+"""
 
 from __future__ import annotations
 
+import json
 import sys
 
 from pydantic.fields import FieldInfo
@@ -10,6 +14,7 @@ from sliceworks.protocol.config import describe, load_settings, setting_keys
 from tools.generated import main_of
 
 PAGE = "docs/settings.md"
+FLAGS = "cli/setting_flags.py"
 
 
 def page() -> str:
@@ -18,6 +23,13 @@ def page() -> str:
     defaults = {row.key: row.default for row in rows}
     lines = [_line(key, field, defaults[key]) for key, field in setting_keys().items()]
     return "\n".join([*_HEAD, *lines, ""])
+
+
+def flags() -> str:
+    """The module with the text of each flag."""
+    texts = {key: field.description or "" for key, field in setting_keys().items()}
+    lines = [f"    {_literal(key)}: {_literal(text)}," for key, text in texts.items()]
+    return "\n".join([*_FLAGS_HEAD, *lines, "}", ""])
 
 
 _HEAD = """# Settings
@@ -40,5 +52,18 @@ def _line(key: str, field: FieldInfo, default: str) -> str:
     return f"| `{key}` | {shown} | `{flag}` | `{variable}` | {field.description} |"
 
 
+_FLAGS_HEAD = '''"""What each setting is for, by its key.  Made from `protocol/settings.py` by `make docs`."""
+
+from typing import Final
+
+# fmt: off
+# ruff: noqa: E501
+MEANINGS: Final = {'''.splitlines()
+
+
+def _literal(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
 if __name__ == "__main__":
-    sys.exit(main_of(PAGE, page()))
+    sys.exit(main_of(PAGE, page()) | main_of(FLAGS, flags()))

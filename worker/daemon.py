@@ -17,6 +17,7 @@ import aiohttp
 import structlog
 from yarl import URL
 
+from sliceworks.operations.archive import LIMITS
 from sliceworks.protocol.clock import SystemClock
 from sliceworks.protocol.config import Settings
 from sliceworks.protocol.daemon import DaemonContext, lock_data_dir, run_daemon
@@ -25,6 +26,8 @@ from sliceworks.protocol.ids import WorkerId, new_id
 from sliceworks.protocol.log import configure_logging
 from sliceworks.protocol.messages import VERSION, NodeHello
 from sliceworks.protocol.process import set_child_subreaper, sweep
+from sliceworks.worker.asset_fetch import Fetcher
+from sliceworks.worker.assets import Assets
 from sliceworks.worker.identity import node_id_of
 from sliceworks.worker.master_link import MasterLink
 from sliceworks.worker.node import Node, StatusAsked
@@ -73,9 +76,11 @@ async def _main(settings: Settings, context: DaemonContext) -> None:
 @contextlib.asynccontextmanager
 async def _premises(settings: Settings, identity: Identity) -> AsyncIterator[Premises]:
     numbers = count(1)
+    clock = SystemClock()
     async with (
         ForkServer.start("sliceworks.worker.children", env={MARK: identity.mark}) as fork_server,
         aiohttp.ClientSession() as session,
+        Assets.open(settings.assets_directory, _fetcher(settings, session), clock) as assets,
     ):
         yield Premises(
             node_id=identity.node_id,
@@ -87,13 +92,13 @@ async def _premises(settings: Settings, identity: Identity) -> AsyncIterator[Pre
             heartbeat_ms=settings.node_state_interval,
             disconnect_timeout_ms=settings.node_disconnect_timeout,
             session=session,
-            workshop=Workshop(fork_server, asyncio.Semaphore(settings.workers), SystemClock()),
+            workshop=Workshop(fork_server, asyncio.Semaphore(settings.workers), clock, assets),
             new_worker_id=lambda: WorkerId(next(numbers)),
         )
 
 
 async def _live(settings: Settings, premises: Premises, context: DaemonContext) -> None:
-    url = URL.build(scheme="http", host=settings.master_hostname, port=settings.port, path="/_ws/node")
+    url = _master_url(settings) / "_ws" / "node"
     hello = _hello(settings, premises)
     link = MasterLink(premises.session, str(url), hello=hello, heartbeat_ms=settings.node_state_interval)
     node = Node(settings.workers, premises, show=link.show)
@@ -136,6 +141,14 @@ def _hello(settings: Settings, premises: Premises) -> NodeHello:
         python_version=platform.python_version(),
         sliceworks_version=_version(),
     )
+
+
+def _master_url(settings: Settings) -> URL:
+    return URL.build(scheme="http", host=settings.master_hostname, port=settings.port)
+
+
+def _fetcher(settings: Settings, session: aiohttp.ClientSession) -> Fetcher:
+    return Fetcher(session, _master_url(settings), limit_bytes=LIMITS.zip_bytes)
 
 
 def _version() -> str:

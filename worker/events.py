@@ -85,6 +85,14 @@ class WorkerReady:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerDelayed:
+    """The worker is not begun yet, for this reason; "": it is, now."""
+
+    worker_id: WorkerId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerStartFailed:
     """The worker said why it cannot start; its exit follows."""
 
@@ -144,6 +152,7 @@ Event: TypeAlias = (
     | ResultsAcked
     | Recalled
     | WorkerReady
+    | WorkerDelayed
     | WorkerStartFailed
     | WorkerResults
     | WorkerExited

@@ -13,12 +13,14 @@ import signal
 import socket
 import traceback
 from collections import deque
+from pathlib import Path
 from time import monotonic_ns, time_ns
 from typing import Final, assert_never
 
 import structlog
 from msgspec import msgpack
 
+from sliceworks.operations.bundle import BundleError, catalog_of, place_at
 from sliceworks.operations.chain import Chain, OperationContext, SliceOutcome, SliceTask
 from sliceworks.operations.errors import ShutdownError
 from sliceworks.operations.failure import capped
@@ -69,6 +71,7 @@ def run_worker_process(sock: socket.socket, payload: bytes) -> int:
 async def _live(start: WorkerStart, *, pipe: SyncPipe[DaemonToHost], marker: Marker) -> int:
     try:
         execution = _prepare(start)
+        catalog = catalog_of([place_at(Path(asset.directory)) for asset in start.assets])
         context = OperationContext(
             worker_id=start.worker_id,
             node_id=start.node_id,
@@ -76,7 +79,10 @@ async def _live(start: WorkerStart, *, pipe: SyncPipe[DaemonToHost], marker: Mar
             durable=start.durable,
             scratch=None,
         )
-        chain = await Chain.open(execution, context=context, marker=marker.operation)
+        chain = await Chain.open(execution, context=context, marker=marker.operation, catalog=catalog)
+    except BundleError as error:
+        pipe.send(HostFailed(capped(str(error))))
+        return 1
     except (Exception, SystemExit):  # noqa: BLE001 - the author's code: told to the daemon
         pipe.send(HostFailed(capped(traceback.format_exc())))
         return 1

@@ -47,6 +47,7 @@ from sliceworks.worker.events import (
     TurnEnded,
     Unassigned,
     WakeAt,
+    WorkerDelayed,
     WorkerExited,
     WorkerReady,
     WorkerResults,
@@ -108,7 +109,7 @@ class PoolMachine:
                 self._results.acked(event.batch)
             case Recalled():
                 self._on_recalled(event.count)
-            case WorkerReady() | WorkerStartFailed() | WorkerExited() | WorkerSeen():
+            case WorkerReady() | WorkerDelayed() | WorkerStartFailed() | WorkerExited() | WorkerSeen():
                 self._on_worker(event, now)
             case Assigned() | Unassigned() | DrainStarted():
                 self._staffing.wish(event)
@@ -168,7 +169,7 @@ class PoolMachine:
             self._reports.repeat()  # the controller hears that there is nothing to hand back
 
     def _on_worker(
-        self, event: WorkerReady | WorkerStartFailed | WorkerExited | WorkerSeen, now: int
+        self, event: WorkerReady | WorkerDelayed | WorkerStartFailed | WorkerExited | WorkerSeen, now: int
     ) -> None:
         worker = self._crew.get(event.worker_id)
         if worker is None:
@@ -180,6 +181,8 @@ class PoolMachine:
         match event:
             case WorkerReady():
                 self._staffing.ready(worker, now)
+            case WorkerDelayed():
+                self._staffing.delayed(event.reason)
             case WorkerStartFailed():
                 self._effects += self._staffing.start_failed(worker, event.error, now)
             case WorkerExited():

@@ -17,6 +17,7 @@ import aiohttp
 import structlog
 from pydantic import ValidationError
 
+from sliceworks.operations.manifest import is_asset_id
 from sliceworks.protocol.actor import Actor, MailboxClosed, Ref, answer
 from sliceworks.protocol.documents import ExecutionSpec
 from sliceworks.protocol.errors import InvalidError
@@ -49,7 +50,7 @@ from sliceworks.worker.leases import Lease
 from sliceworks.worker.link import Caller, Link, Target
 from sliceworks.worker.machine import PoolMachine, PoolRules
 from sliceworks.worker.slot import Slot, WorkerForked, Workshop
-from sliceworks.worker.start import WorkerStart
+from sliceworks.worker.start import AssetStart, WorkerStart
 from sliceworks.worker.stderr import style_for_worker
 
 MAILBOX_MESSAGES: Final = 1_000_000  # bounded by the slices that the machine asks for, long before this
@@ -124,6 +125,7 @@ class Pool(Actor[PoolMessage]):
         self.ref: Ref[PoolMessage] = Ref(f"pool/{assignment.ex_id}", MAILBOX_MESSAGES)
         self._assignment = assignment
         self._operations = [operation.op for operation in execution.operations]
+        self._assets = tuple(dict.fromkeys(execution.assets or ()))
         self._premises = premises
         self._report = report
         self._clock = premises.workshop.clock
@@ -160,6 +162,12 @@ class Pool(Actor[PoolMessage]):
         except ValidationError as error:
             message = f"the document of execution {assignment.ex_id} cannot be read: {error}"
             raise InvalidError(message) from error
+        for asset_id in execution.assets or ():
+            if not is_asset_id(asset_id):
+                message = (
+                    f"the document of execution {assignment.ex_id} names {asset_id!r}, which is no asset id"
+                )
+                raise InvalidError(message)
         return cls(assignment, execution, premises, first_batch=first_batch, report=report)
 
     @property
@@ -179,6 +187,10 @@ class Pool(Actor[PoolMessage]):
 
     async def run(self, ref: Ref[PoolMessage]) -> None:
         """See `Actor`; workers, link and alarm end with it."""
+        with self._premises.workshop.assets.used(self._assets):
+            await self._run(ref)
+
+    async def _run(self, ref: Ref[PoolMessage]) -> None:
         async with self._group as group:
             helpers = [
                 group.create_task(self._link.run(), name="link"),
@@ -275,6 +287,9 @@ class Pool(Actor[PoolMessage]):
             durable=premises.durable,
             log_level=self._log_level(),
             log_format=style_for_worker(premises.log_format),
+            assets=[
+                AssetStart(asset, str(premises.workshop.assets.directory(asset))) for asset in self._assets
+            ],
         )
         slot = Slot(start, premises.workshop, operations=self._operations, tell=self.tell)
         self._slots[worker_id] = slot

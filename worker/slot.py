@@ -6,6 +6,7 @@ by a moment only.  A dead worker's process group is killed.  Its last lines on s
 
 | the worker is       | kill                                    | its end is told                 |
 | ------------------- | --------------------------------------- | ------------------------------- |
+| waiting for assets  | ends the wait                           | as never started                |
 | waiting for a place | ends the wait                           | as never started                |
 | being forked        | ends the fork, which leaves no child    | as never started                |
 | a process           | SIGKILL, to it and to its process group | with its cause, from the marker |
@@ -40,7 +41,9 @@ from sliceworks.protocol.messages import (
 )
 from sliceworks.protocol.pipe import AsyncPipe
 from sliceworks.protocol.process import kill_group
-from sliceworks.worker.events import WorkerExited, WorkerReady, WorkerResults, WorkerStartFailed
+from sliceworks.worker.asset_fetch import AssetError
+from sliceworks.worker.assets import Assets
+from sliceworks.worker.events import WorkerDelayed, WorkerExited, WorkerReady, WorkerResults, WorkerStartFailed
 from sliceworks.worker.marker import InHand, Marker, make_page, send_page
 from sliceworks.worker.memory_kills import MemoryKills
 from sliceworks.worker.start import WorkerStart
@@ -60,7 +63,7 @@ class WorkerForked:
     """The worker has become a process, or is about to."""
 
 
-Told: TypeAlias = WorkerForked | WorkerReady | WorkerStartFailed | WorkerResults | WorkerExited
+Told: TypeAlias = WorkerForked | WorkerDelayed | WorkerReady | WorkerStartFailed | WorkerResults | WorkerExited
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class Workshop:
     fork_server: ForkServer
     places: asyncio.Semaphore
     clock: Clock
+    assets: Assets
 
 
 class Slot:
@@ -134,6 +138,15 @@ class Slot:
         return self._marker.read() if self._marker else InHand(0, 0, 0)
 
     async def _live(self) -> None:
+        """No place is taken while assets are on their way: other executions can use it meanwhile."""
+        try:
+            await self._workshop.assets.wait_for(
+                [asset.asset_id for asset in self._start.assets],
+                lambda reason: self._tell(WorkerDelayed(self._worker_id, reason)),
+            )
+        except AssetError as error:
+            self._tell(WorkerStartFailed(self._worker_id, str(error)))
+            return
         async with self._workshop.places:
             self.placed = True
             self._tell(WorkerForked())

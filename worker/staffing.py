@@ -100,6 +100,10 @@ class Staffing:
             self._starts.succeeded()
             self._crew.move(worker, Ready(now))
 
+    def delayed(self, reason: str) -> None:
+        """A worker waits before its start, or ("") no more."""
+        self._starts.delayed(reason)
+
     def start_failed(self, worker: Worker, error: str, now: int) -> list[Effect]:
         """A worker said that it cannot start."""
         if not isinstance(worker.state, Starting):

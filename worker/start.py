@@ -7,6 +7,13 @@ from msgspec import Struct
 from sliceworks.protocol.log import Level, Style
 
 
+class AssetStart(Struct, frozen=True):
+    """An asset of the execution, and where it is unpacked on this host."""
+
+    asset_id: str
+    directory: str
+
+
 class WorkerStart(Struct, frozen=True):
     """Everything a worker needs, through the pipe of its fork: nothing comes from environment or files."""
 
@@ -18,3 +25,4 @@ class WorkerStart(Struct, frozen=True):
     durable: bool  # output must survive a power cut before a slice counts as done
     log_level: Level
     log_format: Style
+    assets: list[AssetStart] = []

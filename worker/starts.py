@@ -5,6 +5,7 @@
 | a worker did not become ready                    | failures + 1; next try in 0.2 s, doubling, by one   |
 | the third failure in a row                       | no more starts, until `reset`                       |
 | a worker became ready                            | failures = 0                                        |
+| a worker waits for something before its start    | nothing but that the reason is told                 |
 | a ready worker died within 1 s, nothing finished | next start in 0, 0.1, 0.2, 0.4 ... 5 s              |
 | a ready worker died otherwise                    | next start at once                                  |
 
@@ -55,6 +56,11 @@ class Starts:
         self._last_failure_ms = now
         self.not_before_ms = now + FAILURE_DELAY_MS * 2**self.failures
         self.failures += 1
+
+    def delayed(self, reason: str) -> None:
+        """A worker waits before its start, for this reason; "": no more.  What failed before is told first."""
+        if not self.failures:
+            self.error = reason
 
     def succeeded(self) -> None:
         """A worker became ready."""

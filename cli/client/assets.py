@@ -32,7 +32,7 @@ class Assets:
         self._transport = transport
 
     async def deploy(self, bundle: bytes) -> Deployed:
-        """Store a zip; UnprocessableError says what is wrong with it, ConflictError that its version is taken."""
+        """Store a zip; UnprocessableError: what is wrong with it, ConflictError: its version is taken."""
         answer = await self._transport.send(
             "POST", "/assets", {"blocking": True}, content=Content(bundle, BYTES)
         )
@@ -65,5 +65,5 @@ class Assets:
 def _id_of(answer: Answer) -> str:
     found = answer.body.get("asset_id") if isinstance(answer.body, Mapping) else None
     if not isinstance(found, str):
-        raise no_master("/assets", "no asset_id")
+        raise no_master(request="/assets", what="no asset_id")
     return found

@@ -25,8 +25,8 @@ DEFAULT_URL: Final = "http://127.0.0.1:5678"
 class Client:
     """The API at one URL, by what it is about; connections are kept between calls.
 
-    Every failure is one of the errors of `sliceworks.protocol.errors`: UnavailableError if the master cannot be
-    reached, otherwise what its HTTP status says, with the master's text.
+    Every failure is one of the errors of `sliceworks.protocol.errors`: UnavailableError if the master cannot
+    be reached, otherwise what its HTTP status says, with the master's text.
     """
 
     def __init__(self, url: str, session: aiohttp.ClientSession) -> None:

@@ -31,7 +31,7 @@ class Cluster:
         """Every worker daemon, and the master's host."""
         state: Any = await self._transport.get("/cluster/state")
         if not isinstance(state, dict):
-            raise no_master("/cluster/state", "no object")
+            raise no_master(request="/cluster/state", what="no object")
         return read_all(Node, state.values())
 
     async def controllers(self) -> list[Controller]:

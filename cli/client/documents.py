@@ -1,7 +1,7 @@
 """What the master answers, typed.
 
-Each class has the fields that programs use, with names without underscores; `document` is the whole answer, with
-all the fields of a job that its operations or a later version added.
+Each class has the fields that programs use, with names without underscores; `document` is the whole answer,
+with all the fields of a job that its operations or a later version added.
 """
 
 from __future__ import annotations
@@ -217,15 +217,15 @@ class Asset(Document, frozen=True, kw_only=True):
 def read(kind: type[D], answer: object) -> D:
     """The answer as one of these classes; UnavailableError names the field if it is none."""
     if not isinstance(answer, Mapping):
-        raise no_master("the master", f"no {kind.__name__.lower()}")
+        raise no_master(what=f"no {kind.__name__.lower()}")
     try:
         return msgspec.convert({**answer, "document": answer}, kind)
     except msgspec.ValidationError as error:
-        raise no_master("the master", f"no {kind.__name__.lower()} ({error})") from error
+        raise no_master(what=f"no {kind.__name__.lower()} ({error})") from error
 
 
 def read_all(kind: type[D], answer: object) -> list[D]:
     """The same for a list."""
     if not isinstance(answer, Iterable):
-        raise no_master("the master", "no list")
+        raise no_master(what="no list")
     return [read(kind, item) for item in answer]

@@ -32,8 +32,8 @@ class Jobs(Steering):
     ) -> Pages[Job]:
         """Stored jobs.
 
-        `active`: only those that are, or are not; `deleted`: only those that are; `ex`: with these fields (by comma)
-        of the latest execution of each, as `ex` of the document.
+        `active`: only those that are, or are not; `deleted`: only those that are; `ex`: with these fields (by
+        comma) of the latest execution of each, as `ex` of the document.
         """
         return Pages(self._transport, "/jobs", Job, key="job_id", active=active, deleted=deleted, ex=ex)
 
@@ -42,7 +42,7 @@ class Jobs(Steering):
         return read(Job, await self._transport.get(path_of("jobs", job_id)))
 
     async def update(self, job_id: str, job: Posted) -> Job:
-        """Put another document in its place; what runs goes on as it was, the next start takes the new one."""
+        """Put another document in its place; the next start takes it, what runs goes on."""
         path = path_of("jobs", job_id)
         return read(Job, (await self._transport.send("PUT", path, content=_content(job))).body)
 

@@ -1,8 +1,8 @@
 """Lists: a page when one is asked for, or everything, page by page, while it is read.
 
-The API gives at most `WINDOW` documents by place (`from` + `size`).  Beyond that, `everything` goes on from the time of
-the last document, so it reads in the order in which documents were made: what is added while it reads comes at
-the end, and nothing is left out or given twice.
+The API gives at most `WINDOW` documents by place (`from` + `size`).  Beyond that, `everything` goes on from
+the time of the last document, so it reads in the order in which documents were made: what is added while it
+reads comes at the end, and nothing is left out or given twice.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Final, Generic
 
 from sliceworks.cli.client.documents import D, Json, read_all
 from sliceworks.cli.client.transport import Transport
+from sliceworks.protocol.errors import InvalidError
 
 WINDOW: Final = 10_000
 PAGE: Final = 1_000
@@ -51,7 +52,7 @@ class Pages(Generic[D]):
         answer = await self._transport.get(self._path, **{**self._query, **listing.query()})
         return read_all(self._kind, answer)
 
-    async def everything(self, *, filter: str | None = None) -> AsyncIterator[D]:  # noqa: A002 - as the API has it
+    async def everything(self, *, filter: str | None = None) -> AsyncIterator[D]:  # noqa: A002 - the API's name
         """All there is, as it was made."""
         place = _Place(filter)
         while True:
@@ -76,10 +77,16 @@ class _Place:
     def next(self) -> Listing:
         """The next page; where the window ends, the first one of those since the last document."""
         if self._offset + PAGE > WINDOW:
-            self._since, self._offset = self._last, 0
+            self._begin_window()
         listing = Listing(PAGE, self._offset, _AS_MADE, self._with_since())
         self._offset += PAGE
         return listing
+
+    def _begin_window(self) -> None:
+        if self._since == self._last:
+            message = f"more than {WINDOW} of them were made at {self._last}: a narrower filter is needed"
+            raise InvalidError(message)
+        self._since, self._offset = self._last, 0
 
     def take(self, document: Json, key: str) -> bool:
         """Whether it is a new one."""

@@ -1,8 +1,9 @@
-"""What becomes of an answer that is no success: an error of `protocol/errors.py`, whose code decides the exit code."""
+"""What becomes of an answer that is no success: an error, whose code decides the exit code."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -34,10 +35,15 @@ _ERRORS: Final[Mapping[int, type[SliceworksError]]] = {
 }
 
 
+_UNKNOWN: Final = re.compile(r"cannot [A-Z]+ endpoint ")
+
+
 def refusal(status: int, answer: object, request: str) -> SliceworksError:
     """The error that an answer with this status is."""
     known = answer if isinstance(answer, dict) else {}
     text = _text_of(known) or f"{request} answered {status}"
+    if _UNKNOWN.match(text) and status in (404, 405):
+        return SliceworksError(f"the master says: {text}. Is it older than this command?")
     if status == 400:
         return InvalidError(text, tuple(_faults(known)))
     return _ERRORS.get(status, SliceworksError)(text)
@@ -53,7 +59,7 @@ def unreachable(url: str, error: Exception) -> UnavailableError:
     )
 
 
-def no_master(request: str, what: object) -> UnavailableError:
+def no_master(*, what: str, request: str = "the master") -> UnavailableError:
     """The error of an answer that no Sliceworks master gives."""
     return UnavailableError(f"{request} answered {what}: is it the URL of a Sliceworks master?")
 

@@ -16,7 +16,7 @@ from sliceworks.protocol.errors import InvalidError, UnavailableError
 
 CONNECT_SECONDS: Final = 10
 SILENT_SECONDS: Final = 320
-"""How long an answer may take: a little longer than the master itself lets a request take (`api_response_timeout`)."""
+"""How long an answer may take: a little longer than the master lets one take (`api_response_timeout`)."""
 
 JSON: Final = "application/json"
 BYTES: Final = "application/octet-stream"
@@ -115,7 +115,7 @@ def _answer(status: int, body: bytes, request: str) -> Answer:
     except orjson.JSONDecodeError as error:
         if status >= 400 and status != 404:  # of a proxy, say
             raise refusal(status, None, request) from error
-        raise no_master(request, f"{status} and no JSON") from error
+        raise no_master(what=f"{status} and no JSON", request=request) from error
     if status >= 400:
         raise refusal(status, answer, request)
     return Answer(status, answer)

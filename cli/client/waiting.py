@@ -1,7 +1,8 @@
 """Waiting for executions to end, without asking more often than is of use.
 
-The API cannot be waited on, so it is asked: soon at first, then once a second, all executions in turn and never two
-at once.  A master that goes away meanwhile (it is being restarted, say) is waited for, for `PATIENCE_SECONDS`.
+The API cannot be waited on, so it is asked: soon at first, then once a second, all executions in turn and
+never two at once.  A master that goes away meanwhile (it is being restarted, say) is waited for, for
+`PATIENCE_SECONDS`.
 """
 
 from __future__ import annotations

@@ -45,8 +45,8 @@ def asset() -> None:
 def build(*, folder: Path, target: Path | None) -> None:
     """Make a zip of the bundle in DIR, after a check of its asset.json.
 
-    The same files give the same bytes, and so the same id, wherever it is built. Tests, caches, hidden files and
-    files of version control are left out.
+    The same files give the same bytes, and so the same id, wherever it is built. Tests, caches, hidden files
+    and files of version control are left out.
     """
     from sliceworks.cli.bundle import build_bundle
 
@@ -85,7 +85,7 @@ def deploy(*, paths: Sequence[Path], quiet: bool, url: str, style: Style) -> int
 @list_options
 @api_options
 def list_(*, name: str | None, version: str | None, url: str, style: Style, **options: Any) -> None:
-    """List assets, the newest first: all, those of NAME, or of NAME and VERSION, both of which may have `*`."""
+    """List assets, the newest first: all, or those of NAME and VERSION, which may have `*`."""
     print_list(
         lambda client: client.assets.list(name, version), Wanted(**options), COLUMNS, url=url, style=style
     )

@@ -75,7 +75,8 @@ def _follow_from_here(noun: Noun, target: str, *, wanted: Wanted, url: str, styl
         raise click.UsageError(message)
 
     async def printed(client: Client) -> None:
-        async for failed in _followed(client, noun, target, wanted.filter_):
+        ex_id = (await client.jobs.latest_execution(target)).ex_id if noun == "jobs" else target
+        async for failed in _followed(client, ex_id, wanted.filter_):
             _print(failed, quiet=wanted.quiet, style=style)
 
     call(url, printed)
@@ -91,14 +92,8 @@ def _print(failed: Slice, *, quiet: bool, style: Style) -> None:
         print_document(failed.document, style)
 
 
-async def _followed(
-    client: Client,
-    noun: Noun,
-    target: str,
-    filter_: str | None,
-) -> AsyncIterator[Slice]:
-    """What has failed, then what fails; of a job: in the execution that was the latest at the begin."""
-    ex_id = (await client.jobs.latest_execution(target)).ex_id if noun == "jobs" else target
+async def _followed(client: Client, ex_id: str, filter_: str | None) -> AsyncIterator[Slice]:
+    """What has failed, then what fails, until the execution is over."""
     reader = _Reader(client, ex_id, filter_)
     while True:
         is_over = (await client.executions.get(ex_id)).is_over  # before the errors, so that none is missed

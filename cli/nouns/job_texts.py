@@ -18,7 +18,7 @@ class JobText:
 
 
 def jobs_in(data: bytes, name: str) -> list[JobText]:
-    """The jobs of a file; InvalidError names the file, line and column of what is malformed, or that it is empty."""
+    """The jobs of a file; InvalidError names the file, line and column of what is wrong."""
     pieces = list(_documents(data, name))
     if not pieces:
         message = f"{name} has no job in it"

@@ -1,8 +1,8 @@
 """One request for each of many ids: what is printed, and the exit code of it all.
 
-Results come in the order of the ids, each as soon as it is there.  An id that fails is told on stderr, and does not
-keep the others from being done.  Exit code: 0 if all are done; 3 if some are; otherwise what all failed with, 1 if
-they failed differently.
+Results come in the order of the ids, each as soon as it is there.  An id that fails is told on stderr, and
+does not keep the others from being done.  Exit code: 0 if all are done; 3 if some are; otherwise what all
+failed with, 1 if they failed differently.
 """
 
 from __future__ import annotations

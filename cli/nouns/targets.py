@@ -1,7 +1,7 @@
 """Which jobs, executions or assets a command is about: ids as arguments, or with "-" from stdin.
 
-On stdin an id stands on a line of its own; or a line is a JSON document with the id in it, so that what one command
-lists, or `jq` lets through, the next one can take.
+On stdin an id stands on a line of its own; or a line is a JSON document with the id in it, so that what one
+command lists, or `jq` lets through, the next one can take.
 """
 
 from __future__ import annotations

@@ -42,8 +42,9 @@ def wait_command(noun: Noun, key: str) -> click.Command:
     ) -> int:
         """Wait until the execution is over.
 
-        Exit code 0: completed; 10: failed or rejected; 12: stopped or terminated; 11: the time is over. A master
-        that is being restarted is waited for. Of several, each is printed as it ends; 3: some were completed.
+        Exit code 0: completed; 10: failed or rejected; 12: stopped or terminated; 11: the time is over. A
+        master that is being restarted is waited for. Of several, each is printed as it ends; 3: some were
+        completed.
         """
         from sliceworks.cli.client.client import call
 

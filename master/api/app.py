@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
-from sliceworks.master.api import cluster, executions, jobs, nodes, slices, verbs
+from sliceworks.master.api import cluster, executions, jobs, metrics, nodes, recovery, slices, txt, verbs
 from sliceworks.master.api.context import BOUND, Api, bind
 from sliceworks.master.api.faults import answer_faults
 from sliceworks.master.api.openapi.service import Documentation
@@ -24,7 +24,7 @@ def make_app(
 ) -> web.Application:
     """Everything that the master serves."""
     app = web.Application(middlewares=[answer_faults], client_max_size=MAX_BODY_BYTES)
-    for resource in (cluster, nodes, jobs, slices, executions, verbs):
+    for resource in (cluster, nodes, jobs, slices, executions, verbs, recovery, metrics):
         bind(app, api, resource.ROUTES)
     bound = app[BOUND]
     bind(app, api, Documentation(bound).routes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import socket
 import sys
 from typing import Final
@@ -13,7 +12,9 @@ from aiohttp import web
 from sliceworks.master.api.context import Api, Route
 from sliceworks.master.api.rendering import (
     PYTHON_VERSION,
+    Json,
     answer,
+    architecture,
     controller_json,
     master_json,
     node_json,
@@ -24,14 +25,13 @@ from sliceworks.master.commands import API_VERSION
 from sliceworks.protocol.version import own_version
 
 OPENMETRICS: Final = "application/openmetrics-text"
-_ARCHITECTURES: Final = {"x86_64": "x64", "aarch64": "arm64"}
 
 
 async def get_root(api: Api, request: web.Request) -> web.Response:  # noqa: ARG001 - the shape of a handler
     """What this is."""
     return answer(
         {
-            "arch": _ARCHITECTURES.get(platform.machine(), platform.machine()),
+            "arch": architecture(),
             "clustering_type": "native",
             "name": api.settings.name,
             "node_version": PYTHON_VERSION,
@@ -45,11 +45,16 @@ async def get_root(api: Api, request: web.Request) -> web.Response:  # noqa: ARG
 
 async def get_state(api: Api, request: web.Request) -> web.Response:  # noqa: ARG001
     """Every node with its processes."""
+    return answer(cluster_state(api))
+
+
+def cluster_state(api: Api) -> dict[str, Json]:
+    """The master's host and every worker daemon, by node."""
     name = socket.gethostname()
     master = master_json(
         name, hostname=api.settings.hostname, pid=os.getpid(), controllers=api.view.processes()
     )
-    return answer({name: master} | {node.record.node_id: node_json(node) for node in api.view.nodes()})
+    return {name: master} | {node.record.node_id: node_json(node) for node in api.view.nodes()}
 
 
 async def get_stats(api: Api, request: web.Request) -> web.Response:

@@ -12,6 +12,7 @@ from aiohttp import web
 from sliceworks.master.api.description import About
 from sliceworks.master.cluster.view import ClusterView
 from sliceworks.master.commands import Commands
+from sliceworks.master.metrics.recent import RecentTimings
 from sliceworks.master.slices import SliceHistory
 from sliceworks.master.store.contract import ClusterStore
 from sliceworks.protocol.settings import Settings
@@ -29,6 +30,7 @@ class Api:
     commands: Commands
     history: SliceHistory
     view: ClusterView
+    timings: RecentTimings
 
 
 Handler: TypeAlias = Callable[[Api, web.Request], Awaitable[web.Response]]

@@ -7,23 +7,27 @@ from typing import Final
 from aiohttp import web
 
 from sliceworks.master.api.context import Api, Route
-from sliceworks.master.api.jobs import deleted_only
 from sliceworks.master.api.latest import ex_id_of
-from sliceworks.master.api.options import page_of
-from sliceworks.master.api.rendering import answer, controller_json, execution_json
-from sliceworks.master.store.contract import EXECUTION_ORDERS
+from sliceworks.master.api.options import deleted_only, page_of
+from sliceworks.master.api.rendering import Json, answer, controller_json, execution_json
+from sliceworks.master.search.fields import EXECUTIONS
 from sliceworks.protocol.errors import NotFoundError
 from sliceworks.protocol.states import ExecutionStatus
 
 
 async def list_executions(api: Api, request: web.Request) -> web.Response:
     """Executions, of all statuses or of some."""
-    page = page_of(request, EXECUTION_ORDERS)
-    if deleted_only(request):
-        return answer([])
-    executions = await api.store.executions(page, statuses=_statuses_of(request))
+    return answer(await find_executions(api, request))
+
+
+async def find_executions(api: Api, request: web.Request) -> list[Json]:
+    """Those that the options of a list ask for."""
+    page = page_of(request, EXECUTIONS.orders, fields=EXECUTIONS)
+    executions = await api.store.executions(
+        page, statuses=_statuses_of(request), deleted=deleted_only(request.query)
+    )
     hostname, trouble = api.settings.hostname, api.store.trouble
-    return answer([execution_json(stored, hostname, trouble=trouble) for stored in executions])
+    return [execution_json(stored, hostname, trouble=trouble) for stored in executions]
 
 
 async def get_execution(api: Api, request: web.Request) -> web.Response:

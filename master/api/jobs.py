@@ -9,10 +9,10 @@ from aiohttp import web
 
 from sliceworks.master.api.context import Api, Route
 from sliceworks.master.api.latest import latest_execution
-from sliceworks.master.api.options import choice, page_of, read_object
+from sliceworks.master.api.options import deleted_only, page_of, read_object
 from sliceworks.master.api.rendering import Json, answer, execution_json, fields_of, job_json
 from sliceworks.master.commands import Started
-from sliceworks.master.store.contract import JOB_ORDERS
+from sliceworks.master.search.fields import JOBS
 from sliceworks.master.store.records import JobRecord
 from sliceworks.protocol.errors import InvalidError
 
@@ -28,11 +28,14 @@ async def submit_job(api: Api, request: web.Request) -> web.Response:
 
 async def list_jobs(api: Api, request: web.Request) -> web.Response:
     """Jobs, each with its latest execution if `ex` is given."""
-    page = page_of(request, JOB_ORDERS)
-    if deleted_only(request):
-        return answer([])
-    jobs = await api.store.jobs(page, active=choice(request.query, "active", _ACTIVE, default=None))
-    return answer(await _with_executions(api, request, jobs))
+    return answer(await _with_executions(api, request, await find_jobs(api, request)))
+
+
+async def find_jobs(api: Api, request: web.Request) -> list[JobRecord]:
+    """Those that the options of a list ask for; an `active` that is neither true nor false means all."""
+    page = page_of(request, JOBS.orders, fields=JOBS)
+    active = _ACTIVE.get(request.query.get("active", ""))
+    return await api.store.jobs(page, active=active, deleted=deleted_only(request.query))
 
 
 async def get_job(api: Api, request: web.Request) -> web.Response:
@@ -71,15 +74,6 @@ async def deactivate_job(api: Api, request: web.Request) -> web.Response:
 async def start_job(api: Api, request: web.Request) -> web.Response:
     """Run a job anew."""
     return answer(_started_json(await api.commands.start(request.match_info["job_id"])))
-
-
-def deleted_only(request: web.Request) -> bool:
-    """Whether only deleted documents are wanted."""
-    text = request.query.get("deleted", "false")
-    if text not in ("true", "false", ""):
-        message = "deleted query option must true or false"
-        raise InvalidError(message)
-    return text != "false"
 
 
 async def _with_executions(api: Api, request: web.Request, jobs: Sequence[JobRecord]) -> list[Json]:

@@ -8,7 +8,11 @@ from typing import Any, Final, TypeVar
 import orjson
 from aiohttp import web
 
+from sliceworks.master.search.conditions import Condition, resolve
+from sliceworks.master.search.fields import FieldSet
+from sliceworks.master.search.syntax import parse
 from sliceworks.master.store.records import Order, Page
+from sliceworks.protocol.clock import SystemClock
 from sliceworks.protocol.errors import InvalidError
 
 E = TypeVar("E")
@@ -34,18 +38,20 @@ async def read_object(request: web.Request) -> dict[str, Any]:
 
 
 def page_of(
-    request: web.Request, sortable: Collection[str], *, order: tuple[Order, ...] = NEWEST_FIRST
+    request: web.Request,
+    sortable: Collection[str],
+    *,
+    order: tuple[Order, ...] = NEWEST_FIRST,
+    fields: FieldSet | None = None,
 ) -> Page:
-    """`size`, `from` and `sort` of a list."""
+    """`size`, `from`, `sort` and `filter` of a list; one without `fields` has no filter."""
     query = request.query
-    if query.get("filter"):
-        message = "filter is not an option of this version"
-        raise InvalidError(message)
     size, offset = whole_number(query, "size", DEFAULT_SIZE), whole_number(query, "from", 0)
     if size + offset > MAX_WINDOW:
         message = f"from + size must be at most {MAX_WINDOW}, got {offset + size}"
         raise InvalidError(message)
-    return Page(size, offset, _sort_of(query.get("sort", ""), sortable) or order)
+    matching = _filter_of(query.get("filter", ""), fields)
+    return Page(size, offset, _sort_of(query.get("sort", ""), sortable) or order, matching)
 
 
 def whole_number(query: Mapping[str, str], name: str, default: int) -> int:
@@ -77,8 +83,28 @@ def flag(query: Mapping[str, str], name: str, *, default: bool) -> bool:
     return choice(query, name, {"true": True, "false": False}, default=default)
 
 
+def deleted_only(query: Mapping[str, str]) -> bool:
+    """Whether only deleted documents are wanted, and not the others; given and empty means yes."""
+    text = query.get("deleted", "false")
+    if text not in ("true", "false", ""):
+        message = "deleted query option must true or false"
+        raise InvalidError(message)
+    return text != "false"
+
+
+def _filter_of(text: str, fields: FieldSet | None) -> Condition | None:
+    if not text.strip():
+        return None
+    if fields is None:
+        message = "this list has no filter"
+        raise InvalidError(message)
+    return resolve(parse(text), fields, now_ms=SystemClock().wall_ms())
+
+
 def _sort_of(text: str, sortable: Collection[str]) -> tuple[Order, ...]:
-    return tuple(_order_of(part.strip(), sortable) for part in text.split(",") if part.strip())
+    orders = [_order_of(part.strip(), sortable) for part in text.split(",") if part.strip()]
+    first = {order.field: order for order in reversed(orders)}  # a field that comes again decides nothing
+    return tuple(order for order in orders if first[order.field] is order)
 
 
 def _order_of(part: str, sortable: Collection[str]) -> Order:

@@ -20,6 +20,7 @@ from sliceworks.protocol.timestamps import iso_from_ms
 Json = dict[str, Any]  # on its way out
 
 PYTHON_VERSION: Final = f"v{platform.python_version()}"
+_ARCHITECTURES: Final = {"x86_64": "x64", "aarch64": "arm64"}
 _OTHER_SPELLINGS: Final = {
     "available_workers": "workers_available",
     "active_workers": "workers_active",
@@ -43,6 +44,11 @@ def answer(value: object, *, status: int = 200) -> web.Response:
         value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
     )
     return web.Response(body=body, status=status, content_type="application/json", charset="utf-8")
+
+
+def architecture() -> str:
+    """Of this machine, as Node.js names it."""
+    return _ARCHITECTURES.get(platform.machine(), platform.machine())
 
 
 def job_json(job: JobRecord) -> Json:

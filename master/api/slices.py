@@ -11,26 +11,20 @@ from sliceworks.master.api.context import Api, Route
 from sliceworks.master.api.latest import latest_execution
 from sliceworks.master.api.options import choice, page_of
 from sliceworks.master.api.rendering import answer
-from sliceworks.master.store.records import Order
+from sliceworks.master.search.fields import SLICES
+from sliceworks.master.store.lists import AS_MADE, SliceList
 from sliceworks.protocol.states import SliceState
 
 _STATES: Final[dict[str, SliceState | None]] = {state.name.lower(): state for state in SliceState}
-_AS_MADE: Final = (Order("_created"),)
-_SLICE_ORDERS: Final = frozenset({"_created"})
-_ERROR_ORDERS: Final = frozenset({"_updated"})
 
 
 async def list_slices(api: Api, request: web.Request) -> web.Response:
     """Slices of one execution, in one state or in any."""
     ex_id = request.match_info["ex_id"]
-    page = page_of(request, _SLICE_ORDERS, order=_AS_MADE)
+    page = page_of(request, SLICES.orders, order=AS_MADE, fields=SLICES)
     state = choice(request.query, "state", _STATES, default=None)
     await api.store.execution(ex_id)
-    descending = page.order[0].descending
-    slices = await api.history.slices(
-        ex_id, state=state, size=page.size, offset=page.offset, descending=descending
-    )
-    return answer(slices)
+    return answer(await api.history.slices(ex_id, SliceList(page, state)))
 
 
 async def count_slices(api: Api, request: web.Request) -> web.Response:
@@ -58,10 +52,8 @@ async def list_all_errors(api: Api, request: web.Request) -> web.Response:
 
 
 async def _errors(api: Api, request: web.Request, ex_ids: list[str]) -> web.Response:
-    page = page_of(request, _ERROR_ORDERS)
-    descending = page.order[0].descending
-    errors = await api.history.errors(ex_ids, size=page.size, offset=page.offset, descending=descending)
-    return answer(errors)
+    page = page_of(request, SLICES.orders, fields=SLICES)
+    return answer(await api.history.errors(ex_ids, page))
 
 
 ROUTES: Final = (

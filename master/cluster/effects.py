@@ -71,6 +71,7 @@ class SpawnController:
     secret: bytes
     wishes: Wishes
     document: bytes
+    recovers: bool = False  # the other executions of its lineage
 
 
 @dataclass(frozen=True, slots=True)

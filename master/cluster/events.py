@@ -59,7 +59,8 @@ class SaveRefused:
 class StartRequested:
     """Make an execution of a job.
 
-    `job` is set when the job itself is new; without `ex_id` it is only stored.
+    `job` is set when the job itself is new; without `ex_id` it is only stored.  With a `lineage`, the ex_id
+    of its first execution, it recovers what those have left.
     """
 
     request: int
@@ -70,6 +71,7 @@ class StartRequested:
     workers: int = 0
     log_level: str = ""
     document: bytes = b""
+    lineage: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,7 @@ def _spawn(core: Core, execution: Execution) -> None:
             secret=row.secret,
             wishes=_wishes(core, execution, row.wishes),
             document=execution.document,
+            recovers=bool(row.lineage),
         )
     )
 

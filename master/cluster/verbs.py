@@ -124,6 +124,7 @@ def _new_execution(core: Core, event: ev.StartRequested) -> Execution:
         wishes=Wishes(
             workers=event.workers, paused=False, stopping=False, grace_ms=0, log_level=event.log_level
         ),
+        lineage=event.lineage,
     )
     return Execution(row, event.document)
 

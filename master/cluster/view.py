@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sliceworks.master.cluster.core import Core
 from sliceworks.master.cluster.machine import ClusterMachine
 from sliceworks.master.cluster.model import Attached, Connected, Execution, Node, Released
 from sliceworks.master.cluster.totals import totals_now
-from sliceworks.master.store.records import NodeRecord, Totals
-from sliceworks.protocol.messages import LinkInfo, Statistics, WorkerInfo
+from sliceworks.master.store.records import ExecutionRow, NodeRecord, Totals
+from sliceworks.protocol.messages import LinkInfo, SliceTimings, Statistics, WorkerInfo
 from sliceworks.protocol.states import RUNNING_STATUSES
 
 
@@ -21,6 +21,15 @@ class ControllerView:
     job_id: str
     name: str
     statistics: Statistics
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionView:
+    """An execution with the newest that is known of it."""
+
+    row: ExecutionRow
+    document: bytes  # JSON object
+    timings: SliceTimings | None  # None: its controller has not said yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,10 @@ class ClusterView:
         execution = self._core.executions.get(ex_id)
         return _controller(execution) if execution and _is_connected(execution) else None
 
+    def executions(self) -> list[ExecutionView]:
+        """All that live, or have processes left."""
+        return [_execution(item) for item in self._core.executions.values()]
+
     def processes(self) -> list[ProcessView]:
         """All controllers on this host."""
         executions = self._core.executions
@@ -99,6 +112,14 @@ def _controller(execution: Execution) -> ControllerView:
     row = execution.row
     report = execution.report
     return ControllerView(row.ex_id, row.job_id, row.name, report.statistics if report else Statistics())
+
+
+def _execution(execution: Execution) -> ExecutionView:
+    row, report = execution.row, execution.report
+    if report is None:
+        return ExecutionView(row, execution.document, None)
+    newest = replace(row, counts=report.counts, operations=tuple(report.operations))
+    return ExecutionView(newest, execution.document, report.timings)
 
 
 def _node(core: Core, node: Node) -> NodeView:

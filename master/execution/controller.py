@@ -32,6 +32,7 @@ from sliceworks.master.execution.slicing import SlicerStart
 from sliceworks.master.execution.start import GO, ControllerStart
 from sliceworks.master.execution.to_master import End, MasterSession
 from sliceworks.master.execution.writer import StoreWriter
+from sliceworks.master.metrics.identity import ControllerInfo
 from sliceworks.master.store.contract import BatchStore
 from sliceworks.master.store.engine import StateStore
 from sliceworks.master.store.lineage import Lineage
@@ -98,7 +99,8 @@ async def _live(start: ControllerStart, nursery: socket.socket) -> None:
                 place = stack.enter_context(_state_store(start).places())
                 lineage = Lineage(start.lineage, place)
                 controller = await Controller.open(start, store, thread, lineage=lineage, forks=forks)
-                await stack.enter_async_context(controller.links.serve(controller.listener))
+                serving = controller.links.serve(controller.listener, figures=controller.figures)
+                await stack.enter_async_context(serving)
                 await controller.run()
         finally:
             await loop.run_in_executor(thread, store.close)
@@ -147,6 +149,7 @@ class Controller:
             heartbeat_ms=start.heartbeat_ms,
             tell=ref.tell,
         )
+        self._info, self._report = _info(start), machine.report
         port: int = self.listener.getsockname()[1]
         self._session = MasterSession(start, port, report=machine.report, tell=ref.tell)
         slicer = SlicerChild(
@@ -193,6 +196,13 @@ class Controller:
             source=lambda tell: LineageSource(lineage, inheritance.kinds, tell),
             forks=forks,
         )
+
+    def figures(self, accept: str) -> tuple[bytes, str]:
+        """What this process shows on /metrics."""
+        # Imported when first asked: a controller that nobody scrapes begins without it.
+        from sliceworks.master.metrics.controller import encoded  # noqa: PLC0415
+
+        return encoded(self._info, self._report(), accept)
 
     async def run(self) -> None:
         """Live until the master has applied the outcome, or wants this process to end."""
@@ -302,6 +312,11 @@ class Execution(Actor[ev.Event]):
 
 Writer = Callable[[Callable[[ev.Event], None]], StoreWriter]
 Source = Callable[[Callable[[ev.Event], None]], LineageSource]
+
+
+def _info(start: ControllerStart) -> ControllerInfo:
+    name = ExecutionSpec.model_validate_json(start.execution).name
+    return ControllerInfo(start.ex_id, start.job_id, name, start.generation)
 
 
 def _now(clock: Clock) -> Now:

@@ -10,7 +10,8 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Final
+from functools import partial
+from typing import Final, TypeAlias
 
 import structlog
 from aiohttp import web
@@ -36,7 +37,11 @@ from sliceworks.protocol.proof import proof_of, proves
 log = structlog.get_logger(__name__)
 
 LINK_PATH: Final = "/_ws/link"
+METRICS_PATH: Final = "/metrics"
 HELLO_SECONDS: Final = 10
+
+Figures: TypeAlias = Callable[[str], tuple[bytes, str]]
+"""Makes the text for a scraper, and its content type, from an Accept header."""
 
 
 class LinkServer:
@@ -55,10 +60,11 @@ class LinkServer:
         self._connections = 0
 
     @asynccontextmanager
-    async def serve(self, sock: socket.socket) -> AsyncIterator[None]:
-        """Listen on a bound socket until the block ends."""
+    async def serve(self, sock: socket.socket, *, figures: Figures) -> AsyncIterator[None]:
+        """Listen on a bound socket until the block ends; `figures` are for whoever asks for /metrics."""
         app = web.Application()
         app.router.add_get(LINK_PATH, self._link)
+        app.router.add_get(METRICS_PATH, partial(_metrics, figures))
         app.on_shutdown.append(self._close_all)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await runner.setup()
@@ -145,6 +151,11 @@ class LinkServer:
                 case LinkHello():
                     message = "a second LinkHello on one connection"
                     raise PeerError(message)
+
+
+async def _metrics(figures: Figures, request: web.Request) -> web.Response:
+    body, media = figures(",".join(request.headers.getall("Accept", [])))
+    return web.Response(body=body, headers={"Content-Type": media})
 
 
 async def _send_all(channel: Channel[DaemonToController], outbox: asyncio.Queue[ControllerToDaemon]) -> None:

@@ -37,13 +37,13 @@ class LinkTable:
 
     @property
     def start_error(self) -> str:
-        """Why workers do not start, where that is so."""
-        failing = [link for link in self._links.values() if link.state.start_failures]
-        return (
-            f"workers do not start on {failing[0].hostname}: {failing[0].state.start_error}"
-            if failing
-            else ""
-        )
+        """Why workers do not start, or wait, where that is so."""
+        told = [link for link in self._links.values() if link.state.start_error]
+        if not told:
+            return ""
+        first = max(told, key=lambda link: link.state.start_failures)
+        what = "do not start" if first.state.start_failures else "wait"
+        return f"workers {what} on {first.hostname}: {first.state.start_error}"
 
     @property
     def unbalanced(self) -> bool:

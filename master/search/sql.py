@@ -24,6 +24,7 @@ class Columns:
 
     named: Mapping[str, str]  # by the names of fields: an expression of SQL
     roots: Mapping[str, str]  # an expression that gives JSON text
+    required: frozenset[str] = frozenset()  # fields that always have a value: an index may give their order
 
 
 @dataclass(frozen=True, slots=True)

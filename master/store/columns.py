@@ -64,6 +64,7 @@ def _below(name: str, columns: Mapping[str, str]) -> dict[str, str]:
     return {f"{name}.{key}": sql for key, sql in columns.items()}
 
 
+_REQUIRED: Final = frozenset({"seq", "_created", "_updated", "ex_id", "job_id", "name"})
 _COUNTERS: Final = ("processed", "failed", "job_duration")
 _POSTGRES_ACTIVE: Final = "CASE j.document::json ->> 'active' WHEN 'true' THEN true WHEN 'false' THEN false END"
 _TEXT: Final = 'text COLLATE "C"'
@@ -76,6 +77,7 @@ SQLITE_JOBS: Final = Columns(
         **_sqlite_json("j.document", lifecycle="lifecycle", workers="workers", slicers="slicers"),
     },
     {"": "j.document"},
+    _REQUIRED,
 )
 SQLITE_EXECUTIONS: Final = Columns(
     {
@@ -85,6 +87,7 @@ SQLITE_EXECUTIONS: Final = Columns(
         **_below("_slicer_stats", _sqlite_json("e.statistics", **{key: key for key in _COUNTERS})),
     },
     {"": "d.document", "_slicer_stats": "e.statistics"},
+    _REQUIRED,
 )
 SQLITE_SLICES: Final = Columns(
     {
@@ -94,6 +97,7 @@ SQLITE_SLICES: Final = Columns(
         "error": _error("a.seq = s.seq"),
     },
     {"request": "CAST(s.request AS TEXT)"},
+    _REQUIRED,
 )
 POSTGRES_JOBS: Final = Columns(
     {
@@ -104,6 +108,7 @@ POSTGRES_JOBS: Final = Columns(
         **_postgres_json("j.document", "numeric", "workers", "slicers"),
     },
     {"": "j.document"},
+    _REQUIRED,
 )
 POSTGRES_EXECUTIONS: Final = Columns(
     {
@@ -114,6 +119,7 @@ POSTGRES_EXECUTIONS: Final = Columns(
         **_below("_slicer_stats", _postgres_json("e.statistics", "numeric", *_COUNTERS)),
     },
     {"": "d.document", "_slicer_stats": "e.statistics"},
+    _REQUIRED,
 )
 POSTGRES_SLICES: Final = Columns(
     {
@@ -123,4 +129,5 @@ POSTGRES_SLICES: Final = Columns(
         "error": _error("a.ex = s.ex AND a.seq = s.seq"),
     },
     {"request": "convert_from(s.request, 'UTF8')"},
+    _REQUIRED,
 )

@@ -6,17 +6,22 @@ A store that does not exist yet reads as empty.  Slice records have the shape th
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sliceworks.master.store.batch import Head
+from sliceworks.master.store.lists import SliceList, scan_of
 from sliceworks.master.store.reading import Reader, StorePlace, ex_id_at, reading
+from sliceworks.master.store.records import Order, Page
 from sliceworks.master.store.rows import Columns, head_of
 from sliceworks.protocol.ids import ExId, Seq, slice_id_of
 from sliceworks.protocol.messages import OperationTotals, SliceCounts
 from sliceworks.protocol.states import ResultKind, SliceState
 from sliceworks.protocol.timestamps import iso_from_ms
 
+_AT_ONCE: Final = 1_000
 _OUTCOME: Final[dict[int, str]] = {
     ResultKind.COMPLETED: "completed",
     ResultKind.ERROR: "error",
@@ -62,24 +67,35 @@ def read_counts(place: StorePlace) -> SliceCounts:
         return _counts(head) if head else SliceCounts()
 
 
+def read_list(place: StorePlace, wanted: SliceList) -> list[dict[str, Any]]:
+    """Slice records; InvalidError if what is wanted costs too much."""
+    with reading(place) as reader:
+        head = _head(reader)
+        ex_id = ex_id_at(place)
+        scan = scan_of(wanted, head, ex_id) if head else None
+        return _records(reader, reader.find(scan), ex_id) if reader and scan else []
+
+
 def read_slices(
     place: StorePlace, *, state: SliceState | None, size: int, offset: int, descending: bool = False
 ) -> list[dict[str, Any]]:
     """Slice records by seq, in one state or in any."""
-    return _records(place, "slices", descending=descending, state=state, size=size, offset=offset)
+    return read_list(place, SliceList(Page(size, offset, (Order("_created", descending),)), state))
 
 
 def read_errors(
     place: StorePlace, *, size: int, offset: int, descending: bool = True
 ) -> list[dict[str, Any]]:
     """Records of slices in `error`, by the time they ended."""
-    return _records(place, "errors", descending=descending, size=size, offset=offset)
+    page = Page(size, offset, (Order("_updated", descending),))
+    return read_list(place, SliceList(page, SliceState.ERROR))
 
 
 def read_slice(place: StorePlace, seq: Seq) -> dict[str, Any] | None:
     """One slice record; None if there is no such slice."""
-    found = _records(place, "slice", descending=False, seq=seq)
-    return found[0] if found else None
+    with reading(place) as reader:
+        found = _records(reader, [seq], ex_id_at(place)) if reader else []
+        return found[0] if found else None
 
 
 def _head(reader: Reader | None) -> Head | None:
@@ -96,20 +112,27 @@ def _totals(row: Columns) -> OperationTotals:
     return OperationTotals(**{name: row[name] for name in OperationTotals.__struct_fields__})
 
 
-def _records(
-    place: StorePlace, query: str, *, descending: bool, **parameters: object
-) -> list[dict[str, Any]]:
-    with reading(place) as reader:
-        if reader is None:
-            return []
-        ex_id = ex_id_at(place)
-        nodes = {row["node"]: row["node_id"] for row in reader.rows("nodes")}
-        found = reader.rows(query, descending=descending, **parameters)
-        return [_record(reader, row, ex_id=ex_id, nodes=nodes) for row in found]
+def _records(reader: Reader, seqs: Sequence[int], ex_id: ExId) -> list[dict[str, Any]]:
+    """In the order of the seqs; those that do not exist are left out."""
+    nodes = {row["node"]: row["node_id"] for row in reader.rows("nodes")}
+    records = []
+    for start in range(0, len(seqs), _AT_ONCE):
+        part = seqs[start : start + _AT_ONCE]
+        listed = reader.listing(part)
+        rows = {row["seq"]: row for row in reader.rows("slices_listed", seqs=listed)}
+        again = reader.listing([seq for seq, row in rows.items() if row["epoch"] > 1])
+        later = defaultdict(list)
+        for attempt in reader.rows("attempts_listed", seqs=again):
+            later[attempt["seq"]].append(attempt)
+        found = [(rows[seq], later[seq]) for seq in part if seq in rows]
+        records += [_record(row, attempts, ex_id=ex_id, nodes=nodes) for row, attempts in found]
+    return records
 
 
-def _record(reader: Reader, row: Columns, *, ex_id: ExId, nodes: dict[int, str]) -> dict[str, Any]:
-    attempts = _attempts(reader, row, nodes)
+def _record(
+    row: Columns, later: Sequence[Columns], *, ex_id: ExId, nodes: dict[int, str]
+) -> dict[str, Any]:
+    attempts = _attempts(row, later, nodes)
     record: dict[str, Any] = {
         "slice_id": row["slice_id"] or slice_id_of(ex_id, Seq(row["seq"])),
         "slicer_id": row["slicer_id"],
@@ -134,10 +157,9 @@ def _error(row: Columns, attempts: list[dict[str, Any]]) -> str | None:
     return texts[-1] if texts else str(row["reason"])
 
 
-def _attempts(reader: Reader, row: Columns, nodes: dict[int, str]) -> list[dict[str, Any]]:
+def _attempts(row: Columns, later: Sequence[Columns], nodes: dict[int, str]) -> list[dict[str, Any]]:
     if not row["epoch"]:
         return []
-    later = reader.rows("attempts", seq=row["seq"]) if row["epoch"] > 1 else []
     ended_ms = row["ended_ms"] or (row["updated_ms"] if row["kind"] is not None else None)
     first = _attempt(row, 1, nodes=nodes, ended_ms=ended_ms)
     return [first, *(_attempt(a, a["epoch"], nodes=nodes, ended_ms=a["ended_ms"]) for a in later)]

@@ -10,17 +10,19 @@ SELECT count(*) AS number FROM slicers;
 -- name: nodes
 SELECT node, node_id, hostname FROM nodes;
 
--- name: slices
-SELECT * FROM slices WHERE :state IS NULL OR state = :state ORDER BY seq {direction} LIMIT :size OFFSET :offset;
+-- name: find
+SELECT s.seq FROM slices s WHERE (:state IS NULL OR s.state = :state) AND s.seq >= :floor AND {filter}
+ORDER BY {order} LIMIT :size OFFSET :offset;
 
--- name: errors
-SELECT * FROM slices WHERE state = 3 ORDER BY updated_ms {direction}, seq {direction} LIMIT :size OFFSET :offset;
+-- name: find_errors
+SELECT s.seq FROM slices s INDEXED BY slices_in_error WHERE s.state = 3 AND {filter}
+ORDER BY {order} LIMIT :size OFFSET :offset;
 
--- name: slice
-SELECT * FROM slices WHERE seq = :seq;
+-- name: slices_listed
+SELECT * FROM slices WHERE seq IN (SELECT value FROM json_each(:seqs));
 
--- name: attempts
-SELECT * FROM attempts WHERE seq = :seq ORDER BY epoch;
+-- name: attempts_listed
+SELECT * FROM attempts WHERE seq IN (SELECT value FROM json_each(:seqs)) ORDER BY seq, epoch;
 
 -- name: recount
 SELECT state, count(*) AS number FROM slices GROUP BY state;

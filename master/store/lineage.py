@@ -168,7 +168,7 @@ class Lineage:
         ex_id = self._ex_ids[member]
         try:
             with reading(self._place(ex_id)) as reader:
-                return reader.rows(query, descending=False, **parameters) if reader else []
+                return reader.rows(query, **parameters) if reader else []
         except sqlite3.OperationalError as error:
             raise StoreUnavailableError(_unreadable(ex_id, error)) from error
         except sqlite3.Error as error:

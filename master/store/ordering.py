@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
 from sliceworks.master.search.sql import Columns, Dialect, render
 from sliceworks.master.store.records import Order, Page
 
@@ -13,19 +11,25 @@ def listed(
 ) -> tuple[str, dict[str, object]]:
     """A statement with its `{filter}` and `{order}` filled in, and the values that a page binds in it."""
     where = render(page.matching, dialect, columns)
-    order = order_by(page, columns.named, last)
+    order = _order_by(page, columns, last)
     filled = statement.replace("{filter}", where.sql).replace("{order}", order)
     return filled, {**where.values, "size": page.size, "offset": page.offset}
 
 
-def order_by(page: Page, columns: Mapping[str, str], last: str) -> str:
-    """The terms of an ORDER BY; `last` fixes the order of equal rows, and no value is the least value."""
-    keys: Iterable[Order] = (
-        *page.order,
-        Order("", descending=page.order[-1].descending if page.order else True),
-    )
-    return ", ".join(f"{columns.get(key.field, last)} {_direction(key)}" for key in keys)
+def _order_by(page: Page, columns: Columns, last: str) -> str:
+    """The terms of an ORDER BY; `last` fixes the order of equal rows."""
+    descending = page.order[-1].descending if page.order else True
+    terms = [_term(key, columns) for key in page.order]
+    return ", ".join([*terms, f"{last} {_direction(descending=descending)}"])
 
 
-def _direction(key: Order) -> str:
-    return "DESC NULLS LAST" if key.descending else "ASC NULLS FIRST"
+def _term(key: Order, columns: Columns) -> str:
+    """No value is the least value; an engine that need not care about that can use an index."""
+    term = f"{columns.named[key.field]} {_direction(descending=key.descending)}"
+    if key.field in columns.required:
+        return term
+    return f"{term} NULLS {'LAST' if key.descending else 'FIRST'}"
+
+
+def _direction(*, descending: bool) -> str:
+    return "DESC" if descending else "ASC"

@@ -13,19 +13,20 @@ SELECT count(*) AS number FROM slicers WHERE ex = %(ex)s;
 -- name: nodes
 SELECT node, node_id, hostname FROM execution_nodes WHERE ex = %(ex)s;
 
--- name: slices
-SELECT * FROM slices WHERE ex = %(ex)s AND (%(state)s::smallint IS NULL OR state = %(state)s::smallint)
-ORDER BY seq {direction} LIMIT %(size)s OFFSET %(offset)s;
+-- name: find
+SELECT s.seq FROM slices s
+WHERE s.ex = %(ex)s AND (%(state)s::smallint IS NULL OR s.state = %(state)s::smallint) AND s.seq >= %(floor)s AND {filter}
+ORDER BY {order} LIMIT %(size)s OFFSET %(offset)s;
 
--- name: errors
-SELECT * FROM slices WHERE ex = %(ex)s AND failed_ms IS NOT NULL
-ORDER BY failed_ms {direction}, seq {direction} LIMIT %(size)s OFFSET %(offset)s;
+-- name: find_errors
+SELECT s.seq FROM slices s WHERE s.ex = %(ex)s AND s.failed_ms IS NOT NULL AND {filter}
+ORDER BY {order} LIMIT %(size)s OFFSET %(offset)s;
 
--- name: slice
-SELECT * FROM slices WHERE ex = %(ex)s AND seq = %(seq)s;
+-- name: slices_listed
+SELECT * FROM slices WHERE ex = %(ex)s AND seq = ANY (%(seqs)s::bigint[]);
 
--- name: attempts
-SELECT * FROM attempts WHERE ex = %(ex)s AND seq = %(seq)s ORDER BY epoch;
+-- name: attempts_listed
+SELECT * FROM attempts WHERE ex = %(ex)s AND seq = ANY (%(seqs)s::bigint[]) ORDER BY seq, epoch;
 
 -- name: recount
 SELECT state, count(*) AS number FROM slices WHERE ex = %(ex)s GROUP BY state;

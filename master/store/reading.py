@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Final, Protocol, TypeAlias
 
+import orjson
+
+from sliceworks.master.search.dialects import SQLITE
+from sliceworks.master.store.columns import SQLITE_SLICES
+from sliceworks.master.store.lists import Scan
+from sliceworks.master.store.ordering import listed
 from sliceworks.master.store.rows import Columns
 from sliceworks.master.store.sql_files import load_queries
-from sliceworks.master.store.sqlite import open_for_reading
+from sliceworks.master.store.sqlite import open_for_reading, time_limited
 from sliceworks.protocol.ids import ExId
 
 _SQL: Final = load_queries("history.sql")
@@ -19,8 +25,16 @@ _SQL: Final = load_queries("history.sql")
 class Reader(Protocol):
     """One store, open for reading."""
 
-    def rows(self, query: str, *, descending: bool = False, **parameters: object) -> list[Columns]:
+    def rows(self, query: str, **parameters: object) -> list[Columns]:
         """What a query of `history.sql` finds."""
+        ...
+
+    def find(self, scan: Scan) -> list[int]:
+        """The seqs of a list, in its order; InvalidError if that takes too long."""
+        ...
+
+    def listing(self, seqs: Sequence[int]) -> object:
+        """Seqs as the parameter `seqs` of a query."""
         ...
 
 
@@ -66,12 +80,16 @@ class _FileReader:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def rows(self, query: str, *, descending: bool = False, **parameters: object) -> list[Columns]:
-        statement = directed(_SQL[query], descending=descending)
-        found: list[Columns] = self._connection.execute(statement, parameters).fetchall()
+    def rows(self, query: str, **parameters: object) -> list[Columns]:
+        found: list[Columns] = self._connection.execute(_SQL[query], parameters).fetchall()
         return found
 
+    def find(self, scan: Scan) -> list[int]:
+        query = "find_errors" if scan.by_errors else "find"
+        statement, values = listed(_SQL[query], scan.page, SQLITE, SQLITE_SLICES, last="s.seq")
+        given = {**values, "state": scan.state, "floor": scan.floor}
+        with time_limited(self._connection):
+            return [row["seq"] for row in self._connection.execute(statement, given)]
 
-def directed(sql: str, *, descending: bool) -> str:
-    """The statement with its `{direction}` filled in."""
-    return sql.replace("{direction}", "DESC" if descending else "ASC")
+    def listing(self, seqs: Sequence[int]) -> str:
+        return orjson.dumps(seqs).decode()

@@ -20,6 +20,7 @@ from tests.api_contract.trial import Call, Trial, calls_of, send
 
 ANSWER_SECONDS = 0.3  # so long a call is waited for while its execution is held
 MANY = 64
+WITHOUT = "{job without"  # such calls come before what the execution lacks is put in place
 STATISTICS = {"processed", "failed", "queued", "workers_joined", "slicers", "started"}
 REASONS = {
     "failure-event": "execution {ex} has encountered a processing error, reason: slice failure event",
@@ -63,7 +64,11 @@ class Comparison:
 
     def _free(self, keeping: list[tuple[Call, Case]], spending: list[tuple[Call, Case]]) -> list[str]:
         """One after the other; those with an execution of their own some at once."""
-        found = [each for call, case in keeping for each in self._compare(call, case)]
+        found = []
+        for call, case in sorted(keeping, key=lambda pair: WITHOUT not in pair[0].path):
+            if WITHOUT not in call.path:
+                case.release()
+            found += self._compare(call, case)
         with ThreadPoolExecutor(AT_ONCE) as pool:
             for differences in pool.map(lambda pair: self._compare(*pair), spending):
                 found += differences

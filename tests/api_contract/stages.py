@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from tests.acceptance.harness import Cluster
+from tests.api_contract.bundle import make_bundle
 from tests.api_contract.holds import freeze, frozen_at_birth, spawner_of, thaw
-from tests.api_contract.work import Job, bad, busy, done
+from tests.api_contract.work import Job, bad, busy, done, from_asset
 
 T = TypeVar("T")
 
@@ -84,6 +85,7 @@ class Running:
             "completed": self.completed,
             "stopped": self.stopped,
             "failed": self.failed,
+            "terminated": self.terminated,
         }[column](number)
 
     def running(self, number: int, column: str = "running", ms: int = 300) -> list[Case]:
@@ -135,6 +137,18 @@ class Running:
 
     def failed(self, number: int) -> list[Case]:
         return self._ended(bad(self.folder, good=1), number, "failed")
+
+    def terminated(self, number: int) -> list[Case]:
+        self.cluster.request("POST", "/assets", make_bundle())
+        job = from_asset(recoverable=False)
+        cases = all_of(partial(submitted, self.cluster, job, "terminated"), number)
+        for case in cases:
+            self._wait(case, "running")
+            os.kill(self._controller(case.ex), signal.SIGKILL)
+        for case in cases:
+            assert self.cluster.wait_until_over(case.ex) == "terminated"
+            self.cluster.wait_until_gone(case.ex)
+        return cases
 
     def stopped(self, number: int) -> list[Case]:
         cases = all_of(partial(submitted, self.cluster, busy(), "stopped"), number)
@@ -197,7 +211,7 @@ class Running:
 class Early:
     """The cluster that has no worker daemon at first; its statuses come in order."""
 
-    ORDER = ("pending", "scheduling", "initializing")
+    ORDER = ("pending", "scheduling", "initializing", "rejected")
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
@@ -205,7 +219,13 @@ class Early:
         self._is_initializing = False
 
     def prepare(self, numbers: dict[str, int]) -> None:
-        """Submit what all three statuses need."""
+        """Submit what all statuses need."""
+        asset = self.cluster.request("POST", "/assets", make_bundle()).body["asset_id"]
+        job = from_asset(recoverable=True)
+        number = numbers.pop("rejected")
+        self._cases["rejected"] = all_of(partial(submitted, self.cluster, job, "rejected"), number)
+        self.cluster.request("DELETE", f"/assets/{asset}")
+        self._cases["rejected"][0].release = partial(self.cluster.request, "POST", "/assets", make_bundle())
         for column, number in numbers.items():
             cases = all_of(partial(submitted, self.cluster, busy(), column), number)
             first = submitted(self.cluster, busy(workers=2), column)
@@ -218,7 +238,7 @@ class Early:
         """Executions in that status, which the cluster goes on to."""
         if column != "pending":
             self._schedule()
-        if column == "initializing":
+        if column in ("initializing", "rejected"):
             self._initialize()
         for case in self._cases[column]:
             self.cluster.wait_status(case.ex, column)
@@ -226,7 +246,7 @@ class Early:
 
     def thaw(self) -> None:
         """Hold nothing any more."""
-        for case in [case for cases in self._cases.values() for case in cases]:
+        for case in [case for cases in self._cases.values() for case in cases if case.is_held]:
             case.release()
 
     def _schedule(self) -> None:

@@ -22,7 +22,7 @@ def test_before_it_runs(column: str, early: Early, comparison: Comparison) -> No
     "column",
     [
         *("running", "failing", "paused", "stopping", "recovering", "crashed"),
-        *("completed", "stopped", "failed", "rejected", "terminated"),
+        *("completed", "stopped", "failed", "terminated"),
     ],
 )
 def test_from_then_on(column: str, running: Running, comparison: Comparison) -> None:

@@ -56,3 +56,7 @@ def test_every_key_is_a_flag_of_the_daemons(capsys: pytest.CaptureFixture[str]) 
 
 def test_the_reference_page_is_current() -> None:
     assert generated.is_current(ROOT / settings_reference.PAGE, settings_reference.page())
+
+
+def test_the_flags_are_current() -> None:
+    assert generated.is_current(ROOT / settings_reference.FLAGS, settings_reference.flags())

@@ -170,8 +170,11 @@ class PlayedMaster:
         async def validate(document: bytes) -> dict[str, Any]:
             return validate_job(orjson.loads(document))
 
+        async def ask_reader(document: bytes) -> bool:
+            return orjson.loads(document)["operations"][0]["_op"] != "test_reader"
+
         async with SqliteClusterStore.open(data_dir / "cluster.db", durability="process") as store:
-            master = Master(given, store, make_processes=make, validate=validate)
+            master = Master(given, store, make_processes=make, validate=validate, ask_reader=ask_reader)
             async with master.running(), TestClient(TestServer(master.app)) as client:
                 yield cls(given, client, made[0])
 

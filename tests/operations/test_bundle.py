@@ -14,7 +14,7 @@ from sliceworks.operations.bundle import (
     BundleError,
     catalog_of,
     inspect_bundle,
-    place_in,
+    place_at,
 )
 from sliceworks.operations.errors import AmbiguousOperationError, UnknownOperationError
 from sliceworks.operations.registry import BUILT_IN, ApiKind, ProcessorKind, ReaderKind
@@ -202,10 +202,10 @@ def test_a_bundle_for_another_python_is_refused(bundle: MakeBundle) -> None:
 
 def test_a_bundle_that_is_not_there_is_said(bundle: MakeBundle) -> None:
     place = bundle({})
-    gone = place_in(place.directory.parent, "f" * 40)
+    gone = place_at(place.directory.with_name("f" * 40))
     with pytest.raises(BundleError, match=f"asset {'f' * 40}: its folder .* is not there"):
         catalog_of([gone])
-    assert place_in(place.directory.parent, place.asset_id) == place
+    assert place_at(place.directory) == place
 
 
 def test_a_catalog_knows_names_and_pins(bundle: MakeBundle) -> None:

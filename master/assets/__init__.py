@@ -1,0 +1,1 @@
+"""Assets: bundles of operations that are uploaded, checked, kept, and named by jobs."""
