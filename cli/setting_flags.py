@@ -25,6 +25,7 @@ MEANINGS: Final = {
     "assets_directory": "where assets are kept; default: `assets` under data_dir",
     "autoload_directory": "assets that the master loads when it starts; default: `autoload` under data_dir",
     "api_response_timeout": "how long an API request may take before it is answered with an error",
+    "metrics_port": "where a worker daemon serves /metrics for Prometheus; 0: nowhere",
     "log_level": "the lowest level that is logged",
     "log_format": "`auto`: columns on a terminal, else JSON lines",
     "state.url": "the store: `sqlite` (under data_dir) or `postgresql://…`",

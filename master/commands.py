@@ -17,7 +17,7 @@ from sliceworks.master.cluster import events as ev
 from sliceworks.master.reactor import Replies
 from sliceworks.master.recoveries import RECOVERED, Recoveries, Recovery, config_of
 from sliceworks.master.store.contract import ClusterStore
-from sliceworks.master.store.records import JobRecord, StoredExecution
+from sliceworks.master.store.records import AssetRecord, JobRecord, StoredExecution
 from sliceworks.protocol.actor import MailboxClosed, MailboxFull
 from sliceworks.protocol.clock import Clock
 from sliceworks.protocol.errors import (
@@ -191,6 +191,14 @@ class Commands:
     async def resume_node(self, node_id: str) -> None:
         """Take a drained node back into service."""
         await self._ask(lambda request: ev.ReturnRequested(request, node_id), ef.Done)
+
+    async def add_asset(self, asset: AssetRecord) -> None:
+        """List an asset whose files are in place; ConflictError if another one has its name and version."""
+        await self._ask(lambda request: ev.AssetAddRequested(request, asset), ef.Done)
+
+    async def delete_asset(self, asset_id: str) -> None:
+        """List an asset no more; what runs keeps it.  NotFoundError."""
+        await self._ask(lambda request: ev.AssetDeleteRequested(request, asset_id), ef.Done)
 
     async def _usable_job(self, job_id: str, verb: str) -> JobRecord:
         stored = await self._store.job(job_id)

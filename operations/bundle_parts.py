@@ -135,7 +135,7 @@ class _Loader:
         path = f"{module.replace('.', '/')}.py"
         try:
             return self._code.load(module)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - the author's code: what it raises is the answer
+        except (Exception, SystemExit) as error:
             raise self._error(path, f"cannot be imported:\n{_last_lines(error, self._code)}") from error
 
     def _error(self, path: str, what: str) -> Exception:

@@ -182,7 +182,7 @@ class _Loader(Loader):
 
 @functools.wraps(_import_module)
 def _import_module_for_all(name: str, package: str | None = None) -> ModuleType:
-    code = _bundle_of(sys._getframe(1).f_globals)  # noqa: SLF001 - the caller's module decides
+    code = _bundle_of(sys._getframe(1).f_globals)
     if code is not None and not name.startswith(".") and code.holds(name.partition(".")[0]):
         return code.load(name)
     return _import_module(name, package)
@@ -190,7 +190,7 @@ def _import_module_for_all(name: str, package: str | None = None) -> ModuleType:
 
 def _asking_bundle() -> BundleCode | None:
     """The bundle whose code asks `importlib.metadata` for something."""
-    frame = sys._getframe(1)  # noqa: SLF001 - the caller's module decides
+    frame = sys._getframe(1)
     while frame.f_back is not None:
         frame = frame.f_back
         asking = str(frame.f_globals.get("__name__"))

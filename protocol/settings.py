@@ -157,6 +157,12 @@ class Settings(BaseModel):
     api_response_timeout: _Interval = Field(
         default=300_000, description="how long an API request may take before it is answered with an error"
     )
+    metrics_port: int = Field(
+        default=0,
+        ge=0,
+        le=_MAX_PORT,
+        description="where a worker daemon serves /metrics for Prometheus; 0: nowhere",
+    )
     log_level: LogLevel = Field(default="info", description="the lowest level that is logged")
     log_format: Literal["auto", "json", "console"] = Field(
         default="auto", description="`auto`: columns on a terminal, else JSON lines"

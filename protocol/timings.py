@@ -56,7 +56,7 @@ class Timings:
         self._run_us = Tally(RUN_BOUNDS_US)
         self._wait_ms = Tally(WAIT_BOUNDS_MS)
 
-    def ran(self, kinds: bytes, run_us: list[int]) -> None:
+    def ran(self, kinds: bytes | bytearray, run_us: list[int]) -> None:
         """Attempts that ended; those that were handed back unfinished do not count."""
         if _RETURNED in kinds:
             run_us = [spent for kind, spent in zip(kinds, run_us, strict=True) if kind != _RETURNED]

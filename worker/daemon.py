@@ -9,7 +9,6 @@ import platform
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
-from importlib import metadata
 from itertools import count
 from typing import Final
 
@@ -26,11 +25,13 @@ from sliceworks.protocol.ids import WorkerId, new_id
 from sliceworks.protocol.log import configure_logging
 from sliceworks.protocol.messages import VERSION, NodeHello
 from sliceworks.protocol.process import set_child_subreaper, sweep
+from sliceworks.protocol.version import own_version
 from sliceworks.worker.asset_fetch import Fetcher
 from sliceworks.worker.assets import Assets
 from sliceworks.worker.identity import node_id_of
 from sliceworks.worker.master_link import MasterLink
-from sliceworks.worker.node import Node, StatusAsked
+from sliceworks.worker.metrics import serving_metrics
+from sliceworks.worker.node import FiguresAsked, Node, StatusAsked
 from sliceworks.worker.orphans import reaping
 from sliceworks.worker.pool import Drain, Premises
 from sliceworks.worker.slot import Workshop
@@ -102,7 +103,11 @@ async def _live(settings: Settings, premises: Premises, context: DaemonContext) 
     hello = _hello(settings, premises)
     link = MasterLink(premises.session, str(url), hello=hello, heartbeat_ms=settings.node_state_interval)
     node = Node(settings.workers, premises, show=link.show)
-    async with asyncio.TaskGroup() as group:
+    figures = partial(node.ref.ask, FiguresAsked)
+    async with (
+        serving_metrics(settings.bind, settings.metrics_port, figures),
+        asyncio.TaskGroup() as group,
+    ):
         parts = [
             group.create_task(node.run(node.ref), name="node"),
             group.create_task(link.run(node.ref.tell), name="master-link"),
@@ -139,7 +144,7 @@ def _hello(settings: Settings, premises: Premises) -> NodeHello:
         pid=os.getpid(),
         slots=settings.workers,
         python_version=platform.python_version(),
-        sliceworks_version=_version(),
+        sliceworks_version=own_version(),
     )
 
 
@@ -149,10 +154,3 @@ def _master_url(settings: Settings) -> URL:
 
 def _fetcher(settings: Settings, session: aiohttp.ClientSession) -> Fetcher:
     return Fetcher(session, _master_url(settings), limit_bytes=LIMITS.zip_bytes)
-
-
-def _version() -> str:
-    try:
-        return metadata.version("sliceworks")
-    except metadata.PackageNotFoundError:
-        return "0+source"

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from sliceworks.protocol.ids import WorkerId
-from sliceworks.protocol.messages import HostResults, LinkInfo, ResultDetail, RunSlices
+from sliceworks.protocol.messages import HostResults, LinkInfo, ResultDetail, RunSlices, SliceTimings
 from sliceworks.protocol.states import ResultKind
 from sliceworks.worker.contact import NEVER, Contact
 from sliceworks.worker.crew import Crew, Dying, Worker, shown_state
@@ -145,6 +145,10 @@ class PoolMachine:
     def has_untold(self) -> bool:
         """Some lease's result is not acknowledged: a pool that ends like that forgets how the lease ended."""
         return not self._results.empty
+
+    def timings(self) -> SliceTimings:
+        """How long tries took here."""
+        return self._results.timings.told()
 
     def _on_results(self, worker_id: WorkerId, frame: HostResults) -> None:
         worker = self._crew.get(worker_id)

@@ -19,6 +19,7 @@ from sliceworks.protocol.actor import Actor, Ref, answer
 from sliceworks.protocol.errors import InvalidError
 from sliceworks.protocol.messages import Assignment, Assignments, NodeState
 from sliceworks.worker.events import Peer, PeerFound, PeerLost
+from sliceworks.worker.figures import NodeFigures
 from sliceworks.worker.pool import Assign, Drain, Pool, PoolChanged, Premises
 from sliceworks.worker.roster import Roster
 
@@ -41,7 +42,16 @@ class StatusAsked:
     reply: asyncio.Future[str]
 
 
-NodeMessage: TypeAlias = Assignments | PeerFound | PeerLost | PoolChanged | PoolOver | Drain | StatusAsked
+@dataclass(frozen=True, slots=True)
+class FiguresAsked:
+    """What does this node show to Prometheus?"""
+
+    reply: asyncio.Future[NodeFigures]
+
+
+NodeMessage: TypeAlias = (
+    Assignments | PeerFound | PeerLost | PoolChanged | PoolOver | Drain | StatusAsked | FiguresAsked
+)
 
 
 class Node(Actor[NodeMessage]):
@@ -85,6 +95,8 @@ class Node(Actor[NodeMessage]):
                 self._drain(message)
             case StatusAsked():
                 answer(message.reply, self._status())
+            case FiguresAsked():
+                answer(message.reply, self._figures())
             case _ as never:
                 assert_never(never)
         self._show(self._roster.state())
@@ -162,6 +174,16 @@ class Node(Actor[NodeMessage]):
         busy = len(self._roster.state().workers)
         master = "connected to the master" if self._master_found else "looking for the master"
         return f"{executions}, {busy} of {self._slots} slots busy, {master}"
+
+    def _figures(self) -> NodeFigures:
+        return NodeFigures(
+            node_id=self._premises.node_id,
+            hostname=self._premises.hostname,
+            slots=self._slots,
+            workers=len(self._roster.state().workers),
+            master_found=self._master_found,
+            pools=[pool.figures() for pool in self._pools.values()],
+        )
 
     def _check_slots(self) -> None:
         """Say it once when more is assigned than fits: the rest waits for a free slot."""

@@ -1,7 +1,8 @@
 """How many slices a worker is given at once, and how many the daemon asks for.
 
 A worker gets what it finishes in a few milliseconds: enough to hide the way to it and back, little enough
-that what waits behind a slow slice is not missed elsewhere.  The daemon asks for some tens of milliseconds of
+that what waits behind a slow slice is not missed elsewhere; of slices up to `NEXT_US` it has the next one in
+hand, because the way would cost each of them some part in twenty.  The daemon asks for some tens of milliseconds of
 work per worker.  Both follow the measured time of a slice.  An execution whose slices may be begun only once
 gets no prefetch at all.
 """
@@ -14,6 +15,7 @@ GIVE_US: Final = 4_000
 GIVE_SLICES: Final = 256
 GIVE_BYTES: Final = 8 * 1024 * 1024
 SHORT_US: Final = 1_000
+NEXT_US: Final = 20_000
 WAITING_US: Final = 40_000
 WAITING_SLICES: Final = 1_000
 LONG_US: Final = 50_000
@@ -66,7 +68,7 @@ class Pace:
         if slice_us < SHORT_US:
             self.refill_at = self.batch
         else:
-            self.refill_at = 1 if slice_us < GIVE_US else 0
+            self.refill_at = 1 if slice_us < NEXT_US else 0
 
     def _waiting(self, ready: int) -> int:
         if not self._slice_us:

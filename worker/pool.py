@@ -46,6 +46,7 @@ from sliceworks.worker.events import (
     WorkerExited,
     WorkerSeen,
 )
+from sliceworks.worker.figures import PoolFigures
 from sliceworks.worker.leases import Lease
 from sliceworks.worker.link import Caller, Link, Target
 from sliceworks.worker.machine import PoolMachine, PoolRules
@@ -126,6 +127,7 @@ class Pool(Actor[PoolMessage]):
         self._assignment = assignment
         self._operations = [operation.op for operation in execution.operations]
         self._assets = tuple(dict.fromkeys(execution.assets or ()))
+        self._job_name = execution.name
         self._premises = premises
         self._report = report
         self._clock = premises.workshop.clock
@@ -179,6 +181,11 @@ class Pool(Actor[PoolMessage]):
     def has_untold(self) -> bool:
         """It has results that nobody acknowledged."""
         return self._machine.has_untold
+
+    def figures(self) -> PoolFigures:
+        """What it did so far."""
+        ex_id, job_id = self._assignment.ex_id, self._assignment.job_id
+        return PoolFigures(ex_id, job_id, self._job_name, len(self._slots), self._machine.timings())
 
     def tell(self, message: PoolMessage) -> None:
         """Queue a message; once the pool is over it is dropped, as nothing can matter any more."""

@@ -15,6 +15,7 @@ import msgspec
 from sliceworks.protocol.ids import WorkerId
 from sliceworks.protocol.messages import HostResults, OperationTotals, ResultDetail, SliceResults
 from sliceworks.protocol.states import ResultKind
+from sliceworks.protocol.timings import Timings
 from sliceworks.worker.leases import Lease
 
 MAX_BATCH_SLICES = 20_000
@@ -65,6 +66,7 @@ class ResultBook:
         self._open: list[_OpenBatch] = []
         self._unacked: deque[SliceResults] = deque()
         self._kept_chars = 0
+        self.timings = Timings()
 
     @property
     def empty(self) -> bool:
@@ -126,6 +128,7 @@ class ResultBook:
         sealed = []
         for batch in self._open:
             sealed.append(batch.sealed(self.next_batch, window))
+            self.timings.ran(batch.kinds, batch.run_us)
             self._kept_chars += batch.chars
             self.next_batch += 1
         self._open = []

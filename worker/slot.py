@@ -43,7 +43,13 @@ from sliceworks.protocol.pipe import AsyncPipe
 from sliceworks.protocol.process import kill_group
 from sliceworks.worker.asset_fetch import AssetError
 from sliceworks.worker.assets import Assets
-from sliceworks.worker.events import WorkerDelayed, WorkerExited, WorkerReady, WorkerResults, WorkerStartFailed
+from sliceworks.worker.events import (
+    WorkerDelayed,
+    WorkerExited,
+    WorkerReady,
+    WorkerResults,
+    WorkerStartFailed,
+)
 from sliceworks.worker.marker import InHand, Marker, make_page, send_page
 from sliceworks.worker.memory_kills import MemoryKills
 from sliceworks.worker.start import WorkerStart
@@ -63,7 +69,9 @@ class WorkerForked:
     """The worker has become a process, or is about to."""
 
 
-Told: TypeAlias = WorkerForked | WorkerDelayed | WorkerReady | WorkerStartFailed | WorkerResults | WorkerExited
+Told: TypeAlias = (
+    WorkerForked | WorkerDelayed | WorkerReady | WorkerStartFailed | WorkerResults | WorkerExited
+)
 
 
 @dataclass(frozen=True, slots=True)

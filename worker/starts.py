@@ -58,7 +58,7 @@ class Starts:
         self.failures += 1
 
     def delayed(self, reason: str) -> None:
-        """A worker waits before its start, for this reason; "": no more.  What failed before is told first."""
+        """A worker waits before its start, for this reason; "": no more.  A failure goes before."""
         if not self.failures:
             self.error = reason
 

@@ -24,7 +24,7 @@ def make_app(
 ) -> web.Application:
     """Everything that the master serves."""
     app = web.Application(middlewares=[answer_faults], client_max_size=MAX_BODY_BYTES)
-    for resource in (cluster, nodes, jobs, slices, executions, verbs, recovery, metrics):
+    for resource in (cluster, nodes, jobs, slices, executions, txt, verbs, recovery, metrics):
         bind(app, api, resource.ROUTES)
     bound = app[BOUND]
     bind(app, api, Documentation(bound).routes)

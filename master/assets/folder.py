@@ -1,7 +1,7 @@
 """The files of assets, in `assets_directory`: `<asset_id>.zip` as it was sent, and `<asset_id>/` unpacked.
 
-Everything is made aside, below `.incoming/`, made durable, and then moved: a name that is there is whole.  What
-a crash leaves is told by its name, and removed at the next start.  All methods block.
+Everything is made aside, below `.incoming/`, made durable, and then moved: a name that is there is whole.
+What a crash leaves is told by its name, and removed at the next start.  All methods block.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import contextlib
 import re
 import secrets
 import shutil
-from collections.abc import Collection, Iterator
+import stat
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final
 
@@ -57,15 +58,15 @@ class AssetFolder:
         """Whether all its files are there."""
         return self.zip_path(asset_id).is_file() and self.directory(asset_id).is_dir()
 
-    @contextlib.contextmanager
-    def incoming(self) -> Iterator[Path]:
-        """A fresh folder aside; nothing is left of it."""
+    def make_aside(self) -> Path:
+        """A fresh folder; whoever is done with it has it discarded."""
         place = self.root / _INCOMING / secrets.token_hex(8)
         place.mkdir(parents=True)
-        try:
-            yield place
-        finally:
-            shutil.rmtree(place, ignore_errors=True)
+        return place
+
+    def discard(self, place: Path) -> None:
+        """Remove such a folder with all that is in it, as far as it can be."""
+        shutil.rmtree(place, onerror=_insist)
 
     def put(self, uploaded: Path, asset_id: str) -> None:
         """Unpack an upload into place, then move it into place; both are on disk when this returns."""
@@ -77,8 +78,10 @@ class AssetFolder:
     def remove(self, asset_id: str) -> None:
         """Remove both; no error if they are gone."""
         self.zip_path(asset_id).unlink(missing_ok=True)
-        with self.incoming() as aside, contextlib.suppress(FileNotFoundError):
+        aside = self.make_aside()
+        with contextlib.suppress(FileNotFoundError):
             self.directory(asset_id).rename(aside / asset_id)
+        self.discard(aside)
 
 
 def _is_left(name: str, known: Collection[str]) -> bool:
@@ -92,3 +95,11 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink()
+
+
+def _insist(action: Callable[..., object], path: str, _: object) -> None:
+    """Try again with the rights to; what cannot be removed then is left to the next start."""
+    with contextlib.suppress(OSError):
+        Path(path).parent.chmod(stat.S_IRWXU)
+        Path(path).chmod(stat.S_IRWXU)
+        action(path)

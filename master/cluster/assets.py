@@ -92,10 +92,11 @@ def already_exists(asset: AssetRecord) -> ConflictError:
 
 
 def _is_same(asset: AssetRecord, other: AssetRecord) -> bool:
-    return other.deleted_ms is None and _identity(asset) == _identity(other)
+    return other.deleted_ms is None and identity_of(asset) == identity_of(other)
 
 
-def _identity(asset: AssetRecord) -> tuple[str, ...]:
+def identity_of(asset: AssetRecord) -> tuple[str, ...]:
+    """What no two listed assets share."""
     return (asset.name, asset.version, asset.python_version, asset.platform, asset.arch)
 
 

@@ -8,7 +8,7 @@ from sliceworks.master.cluster.core import Core
 from sliceworks.master.cluster.machine import ClusterMachine
 from sliceworks.master.cluster.model import Attached, Connected, Execution, Node, Released
 from sliceworks.master.cluster.totals import totals_now
-from sliceworks.master.store.records import ExecutionRow, NodeRecord, Totals
+from sliceworks.master.store.records import AssetRecord, ExecutionRow, NodeRecord, Totals
 from sliceworks.protocol.messages import LinkInfo, SliceTimings, Statistics, WorkerInfo
 from sliceworks.protocol.states import RUNNING_STATUSES
 
@@ -94,6 +94,14 @@ class ClusterView:
         """All worker daemons, also silent ones until they are forgotten."""
         shown = [node for node in self._core.nodes.values() if not _is_long_gone(self._core, node)]
         return [_node(self._core, node) for node in shown]
+
+    def assets(self) -> list[AssetRecord]:
+        """All assets that are listed."""
+        return [asset for asset in self._core.assets.values() if asset.deleted_ms is None]
+
+    def keeps_asset(self, asset_id: str) -> bool:
+        """Whether something may need the files of an asset, listed or not."""
+        return asset_id in self._core.assets
 
     def totals(self) -> tuple[Totals, int]:
         """The cluster's sums, and the slices queued now."""

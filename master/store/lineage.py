@@ -95,16 +95,16 @@ class Lineage:
                 return positions
         return []
 
-    def pages(self, kinds: Kinds, *, after: str = "") -> Iterator[LineagePage]:
+    def pages(self, kinds: Kinds, *, after: str = "", limit: int = PAGE_SLICES) -> Iterator[LineagePage]:
         """The newest records of these kinds, in the order of keys, behind the slice with the id `after`.
 
-        A page holds so many slices, or bytes, that it can be written at once.
+        A page holds `limit` slices at most, and no more bytes than can be written at once.
         """
         key = self._key_of(SliceId(after)) if after else (-1, 0)
         chosen: list[_Found] = []
         size = 0
         for found in self._newest(kinds, key):
-            if chosen and (len(chosen) >= PAGE_SLICES or size + found.size > PAGE_BYTES):
+            if chosen and (len(chosen) >= limit or size + found.size > PAGE_BYTES):
                 yield LineagePage(self._slices(chosen), complete=False)
                 chosen, size = [], 0
             chosen.append(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +15,10 @@ import pytest
 
 @dataclass
 class FakeMaster:
-    """`answers`: (method, path) -> answers in order, the last one again and again."""
+    """`answers`: (method, path) -> answers in order, the last one again and again.
+
+    An answer that is a function is called with the options of the query.
+    """
 
     url: str = ""
     answers: dict[tuple[str, str], list[tuple[int, Any]]] = field(default_factory=dict)
@@ -28,7 +32,10 @@ class FakeMaster:
         left = self.answers.get(
             (method, target.partition("?")[0]), [(404, {"error": 404, "message": "no such path"})]
         )
-        return left.pop(0) if len(left) > 1 else left[0]
+        status, body = left.pop(0) if len(left) > 1 else left[0]
+        if callable(body):
+            body = body(dict(urllib.parse.parse_qsl(target.partition("?")[2])))
+        return status, body
 
 
 @pytest.fixture
@@ -42,6 +49,12 @@ def master() -> Iterator[FakeMaster]:
 
         def do_POST(self) -> None:
             self._handle("POST")
+
+        def do_PUT(self) -> None:
+            self._handle("PUT")
+
+        def do_DELETE(self) -> None:
+            self._handle("DELETE")
 
         def _handle(self, method: str) -> None:
             length = int(self.headers.get("Content-Length", 0))

@@ -130,6 +130,8 @@ class Controller(Process):
         self._perform(self._machine.start(self.now) + self._machine.flush(self.now))
         self._set_timer()
         self._session.connect()
+        if self.job.crash_loop:
+            self.post(self.engine.draw(50, 2_000), self.die, "it ended with exit code 1")
 
     def report(self) -> Any:
         """What the master is told."""

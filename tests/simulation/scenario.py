@@ -53,7 +53,9 @@ class Job:
     crash_rate: float  # tries that kill their worker
     poison: bool  # one slice kills every worker that takes it
     broken_at: int  # a slicer raises at this order; 0: never
-    start_failure_rate: float
+    start_failure_rate: float  # workers that do not start; 1: none does
+    slicer_crash_rate: float  # calls of slice() that kill their process
+    crash_loop: bool  # no controller of it lives for long
     max_retries: int
     at_most_once: bool
     slice_timeout_ms: int  # 0: a slice may take for ever
@@ -125,7 +127,9 @@ def _draw_job(draw: random.Random, job_id: str) -> Job:
         crash_rate=draw.choice((0, 0, 0, 0.02)),
         poison=draw.random() < 0.05,
         broken_at=draw.randint(2, 20) if draw.random() < 0.04 else 0,
-        start_failure_rate=draw.choice((0, 0, 0, 0.1)),
+        start_failure_rate=1 if draw.random() < 0.02 else draw.choice((0, 0, 0, 0.1)),
+        slicer_crash_rate=draw.choice((0, 0, 0, 0, 0.03, 0.2)),
+        crash_loop=draw.random() < 0.01,
         max_retries=draw.randint(0, 3),
         at_most_once=draw.random() < 0.15,
         slice_timeout_ms=draw.choice((0, 0, 0, 1_000, 4_000)),

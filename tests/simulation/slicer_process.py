@@ -97,6 +97,8 @@ class Slicer(Process):
             self._say(SlicingFinished(slicer_id))
             return
         self.world.pass_step(Step.MAKE, self)
+        if self.engine.chance(job.slicer_crash_rate):
+            self.post(self.engine.draw(0, 3), self.die, "killed by signal 11")
         self._made[slicer_id] += count
         self._credit[slicer_id] -= count
         self._say(SlicesMade(slicer_id, [request_of(slicer_id, made + n + 1) for n in range(count)]))

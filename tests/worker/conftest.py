@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -35,6 +36,7 @@ from sliceworks.protocol.messages import (
     SliceResults,
 )
 from sliceworks.protocol.proof import new_secret, proof_of, proves
+from sliceworks.worker.assets import Assets
 from sliceworks.worker.pool import Premises
 from sliceworks.worker.slot import Workshop
 
@@ -218,10 +220,30 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-async def workshop() -> AsyncIterator[Workshop]:
+def shelf() -> dict[str, bytes | Exception]:
+    """The zips that can be fetched, by their ids; or what is raised instead, once."""
+    return {}
+
+
+@pytest.fixture
+async def assets(tmp_path: Path, shelf: dict[str, bytes | Exception]) -> AsyncIterator[Assets]:
+    """The assets of a node, fetched from the shelf."""
+
+    async def fetch(asset_id: str, path: Path) -> None:
+        found = shelf[asset_id]
+        if isinstance(found, Exception):
+            raise found
+        path.write_bytes(found)
+
+    async with Assets.open(tmp_path / "assets", fetch, SystemClock()) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def workshop(assets: Assets) -> AsyncIterator[Workshop]:
     """Places for three real workers."""
     async with ForkServer.start("sliceworks.worker.children") as fork_server:
-        yield Workshop(fork_server, asyncio.Semaphore(3), SystemClock())
+        yield Workshop(fork_server, asyncio.Semaphore(3), SystemClock(), assets)
 
 
 @pytest.fixture

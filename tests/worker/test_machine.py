@@ -146,8 +146,16 @@ def test_short_slices_are_given_in_batches_two_at_a_time() -> None:
     assert pool.given() == {1: list(range(202, 302))}
 
 
-def test_long_slices_are_given_one_at_a_time() -> None:
+def test_of_slices_of_some_milliseconds_a_worker_has_the_next_one_in_hand() -> None:
     pool = in_the_hands_of_one_worker(run_us=5_000)
+    pool.turn(granted(2, 3, 4))
+    assert pool.given() == {1: [2, 3]}
+    pool.turn(results(1, 2, run_us=5_000))
+    assert pool.given() == {1: [4]}
+
+
+def test_long_slices_are_given_one_at_a_time() -> None:
+    pool = in_the_hands_of_one_worker(run_us=20_000)
     pool.turn(granted(2, 3, 4))
     assert pool.given() == {1: [2]}
 
@@ -197,7 +205,7 @@ def test_what_is_not_acknowledged_is_sent_again_in_order() -> None:
 
 
 def test_only_slices_that_no_worker_has_are_recalled() -> None:
-    pool = in_the_hands_of_one_worker(run_us=9_000)
+    pool = in_the_hands_of_one_worker(run_us=30_000)
     pool.turn(granted(2, 3, 4))
     pool.turn(Recalled(1))
     assert pool.kinds() == {4: RETURNED}

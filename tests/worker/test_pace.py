@@ -26,7 +26,9 @@ def test_an_unmeasured_execution_gets_one_slice_at_a_time_and_two_per_worker() -
         (900, 4, 4),
         (1_500, 2, 1),
         (3_999, 1, 1),
-        (4_000, 1, 0),
+        (4_000, 1, 1),
+        (19_999, 1, 1),
+        (20_000, 1, 0),
         (9_000_000, 1, 0),
     ],
 )
@@ -36,7 +38,7 @@ def test_a_worker_gets_a_few_milliseconds_of_work(slice_us: int, batch: int, ref
 
 
 @pytest.mark.parametrize(
-    ("slice_us", "window"), [(1_000, 2 * 5 + 80), (10_000, 2 + 8), (40_000, 4), (50_000, 3)]
+    ("slice_us", "window"), [(1_000, 2 * 5 + 80), (10_000, 4 + 8), (20_000, 2 + 4), (40_000, 4), (50_000, 3)]
 )
 def test_the_window_is_what_workers_hold_and_some_tens_of_milliseconds(slice_us: int, window: int) -> None:
     assert measured(slice_us).window(2) == window

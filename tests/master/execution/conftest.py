@@ -7,17 +7,21 @@ last commit done or not), a daemon, a connection.  What must always hold is chec
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sliceworks.master.execution import events as ev
 from sliceworks.master.execution.machine import ExecutionMachine
 from sliceworks.master.execution.model import Now, Rules
+from sliceworks.master.execution.recovery import Inheritance
 from sliceworks.master.store.execution import ExecutionStore, store_path
+from sliceworks.master.store.lineage import Lineage, LineagePage
+from sliceworks.protocol.ids import new_id
 from sliceworks.protocol.messages import (
     AckResults,
     LinkHello,
@@ -36,6 +40,7 @@ from sliceworks.protocol.messages import (
 from sliceworks.protocol.states import ResultKind
 
 EX_ID = "11111111-2222-4333-8444-555555555555"
+LINEAGE_PAGE = 3
 RUN = Wishes(workers=2, paused=False, stopping=False, grace_ms=1000)
 
 
@@ -70,7 +75,7 @@ class Daemon:
         listed = {**self.held, **unacknowledged}
         return LinkHello(
             1,
-            EX_ID,
+            self.ex_id,
             1,
             b"",
             b"",
@@ -111,9 +116,23 @@ class Daemon:
 class Rig:
     """One execution: its store, its controller (if alive), its slicer, its daemons."""
 
-    def __init__(self, folder: Path, *, slices: int, rules: Rules, daemons: int, seed: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        slices: int,
+        rules: Rules,
+        daemons: int,
+        seed: int = 0,
+        ex_id: str = EX_ID,
+        lineage: tuple[str, ...] = (),
+        inheritance: Inheritance | None = None,
+    ) -> None:
         self.random = random.Random(seed)
-        self.path = store_path(folder, EX_ID)
+        self.ex_id = ex_id
+        self.path = store_path(folder, ex_id)
+        self.lineage = Lineage(lineage, partial(store_path, folder))
+        self.inheritance = inheritance
         self.slices = slices
         self.rules = rules
         self.daemons = [Daemon(f"node-{n}") for n in range(daemons)]
@@ -136,16 +155,24 @@ class Rig:
         """A new generation of the controller."""
         self.generation += 1
         self.store = ExecutionStore.open(
-            self.path, ex_id=EX_ID, generation=self.generation, durability="process"
+            self.path, ex_id=self.ex_id, generation=self.generation, durability="process"
         )
         self.writes: list[ev.Write | ev.LoadPending] = []
+        self.loads: list[ev.LoadLineage] = []
+        self.pages: Iterator[LineagePage] | None = None
         self.credit = 0
         self.made = self.slices
         self.slicing = False
         for daemon in self.daemons:
             daemon.connection = None
         self.machine = ExecutionMachine(
-            EX_ID, slicers=1, rules=self.rules, snapshot=self.store.load(), wishes=self.wishes, now=self.now
+            self.ex_id,
+            slicers=1,
+            rules=self.rules,
+            snapshot=self.store.load(),
+            wishes=self.wishes,
+            now=self.now,
+            inheritance=self.inheritance,
         )
         self._carry_out(self.machine.start(self.now) + self.machine.flush(self.now))
 
@@ -190,6 +217,16 @@ class Rig:
             rows = self.store.load_pending(job.after_seq, job.limit)
             self.feed(ev.PendingLoaded(rows, complete=len(rows) < job.limit))
 
+    def load(self) -> None:
+        """The next page of the lineage comes."""
+        order = self.loads.pop(0)
+        assert self.inheritance is not None
+        if self.pages is None:
+            self.pages = self.lineage.pages(self.inheritance.kinds, after=order.after, limit=LINEAGE_PAGE)
+        page = next(self.pages)
+        slicers = self.lineage.positions() if page.complete else []
+        self.feed(ev.LineageLoaded(page.slices, page.complete, slicers))
+
     def make(self, count: int) -> None:
         """The slicer makes up to `count` slices of its credit, or says that it is done."""
         if not self.slicing:
@@ -221,6 +258,8 @@ class Rig:
     def _settle_once(self) -> None:
         while self.writes:
             self.write()
+        while self.loads:
+            self.load()
         self.make(50)
         for daemon in self.daemons:
             if daemon.connection is None:
@@ -236,6 +275,8 @@ class Rig:
                     self.writes.append(effect)
                 case ev.Send(connection, message):
                     self._deliver(connection, message)
+                case ev.LoadLineage():
+                    self.loads.append(effect)
                 case ev.StartSlicer(recovery):
                     self.made = int(recovery[0]["last_slice"]) if recovery else 0
                     self.credit = 0
@@ -271,10 +312,28 @@ def _rig(folder: Path, *, slices: int = 10, daemons: int = 2, seed: int = 0, **r
     return Rig(folder, slices=slices, rules=make_rules(**rules), daemons=daemons, seed=seed)
 
 
+def _recovering(folder: Path, lineage: list[str], inheritance: Inheritance | None, **options: Any) -> Rig:
+    ex_id = new_id()
+    return Rig(
+        folder,
+        rules=make_rules(),
+        ex_id=ex_id,
+        lineage=tuple(lineage),
+        inheritance=inheritance,
+        **{"slices": 10, "daemons": 2, **options},
+    )
+
+
 @pytest.fixture(scope="session")
 def rig_in() -> RigMaker:
     """`rig_in(folder, slices=10, daemons=2, seed=0, **rules)`."""
     return _rig
+
+
+@pytest.fixture(scope="session")
+def recovering_in() -> RigMaker:
+    """`recovering_in(folder, lineage, inheritance, slices=10, daemons=2, seed=0)`: of a new execution."""
+    return _recovering
 
 
 @pytest.fixture
