@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from benchmarks import crowd, latency, sizes, throughput, work
+from benchmarks import answers, crowd, latency, sizes, throughput, work
 from benchmarks.figures import Figure, Skipped, Stage
 from benchmarks.report import Outcome, save_table, scratch, table
 
@@ -30,6 +30,7 @@ ROWS: dict[str, Callable[[Stage], list[Figure]]] = {
     "daemons": crowd.daemons,
     "nodes": crowd.nodes,
     "skew": work.skew,
+    "api": answers.api,
 }
 
 

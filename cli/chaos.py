@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from datetime import datetime
 from pathlib import Path
@@ -23,8 +22,12 @@ FLAGS: Final = ("--node-state-interval", "1s", "--shutdown-timeout", "10s")
 
 @click.command()
 @click.option("--seed", type=int, default=1, show_default=True, help="Decides what is killed, and when.")
-@click.option("--kills", type=click.IntRange(1), default=40, show_default=True, help="At least so many.")
-@click.option("--workers", type=click.IntRange(1), default=4, show_default=True, help="Slots for workers.")
+@click.option(
+    "--kills", type=click.IntRange(1), metavar="N", default=40, show_default=True, help="At least so many."
+)
+@click.option(
+    "--workers", type=click.IntRange(1), metavar="N", default=4, show_default=True, help="Slots for workers."
+)
 @click.option(
     "--at-most-once", is_flag=True, help='Jobs have "max_attempts": 1; no slice may be begun twice.'
 )
@@ -63,6 +66,8 @@ def chaos(
 
 
 def _run(plan: ClusterPlan, orders: Orders, *, keep: bool, style: Style) -> int:
+    import asyncio
+
     from sliceworks.cli.interrupts import InterruptedAtStartError
 
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +12,17 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=5678, show_default=True, help="0: a free one.")
-@click.option("--workers", type=click.IntRange(1), help="Slots for workers.  [default: the number of CPUs]")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    default=5678,
+    show_default=True,
+    help="0: a free one.",
+)
+@click.option(
+    "--workers", type=click.IntRange(1), metavar="N", help="Slots for workers.  [default: the number of CPUs]"
+)
 @click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
@@ -25,6 +33,8 @@ def dev(*, port: int, workers: int | None, data_dir: Path | None) -> int:
 
     Prints one line `ready http://127.0.0.1:5678` when it accepts work.  A daemon that dies is started again.
     """
+    import asyncio
+
     from sliceworks.cli.interrupts import InterruptedAtStartError
     from sliceworks.cli.local_cluster import ClusterPlan
     from sliceworks.cli.settings import read_settings

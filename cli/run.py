@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +17,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file", type=click.File("rb"))
-@click.option("--workers", type=click.IntRange(1), help="Slots for workers.  [default: the job's workers]")
+@click.option(
+    "--workers", type=click.IntRange(1), metavar="N", help="Slots for workers.  [default: the job's workers]"
+)
 @click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
@@ -44,6 +45,8 @@ def run(*, file: BinaryIO, workers: int | None, data_dir: Path | None, style: St
 
 
 def _run(job: bytes, plan: ClusterPlan, *, keep: bool, style: Style) -> int:
+    import asyncio
+
     from sliceworks.cli.interrupts import InterruptedAtStartError
     from sliceworks.cli.job_run import run_job
     from sliceworks.cli.nouns.waiting import RUN_EXIT_CODES

@@ -83,6 +83,7 @@ class ControllerSetup:
             log_level=level_of(order.wishes.log_level, settings.log_level),
             log_format=settings.log_format,
             state_url=settings.state.url,
+            assets_directory=str(settings.assets_directory),
             lineage=lineage,
         )
 

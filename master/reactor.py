@@ -101,6 +101,7 @@ class Ports:
     sessions: Sessions
     replies: Replies
     clock: Clock
+    remove_asset: Callable[[str], None]
 
 
 class ClusterReactor(Actor[ev.Event]):
@@ -157,6 +158,8 @@ class ClusterReactor(Actor[ev.Event]):
                 self._ports.sessions.drop(session, reason)
             case ef.Note(event, fields):
                 log.info(event, **fields)
+            case ef.RemoveAsset(asset_id):
+                self._ports.remove_asset(asset_id)
             case ef.Alone():
                 self.alone.set()
             case _:

@@ -361,6 +361,7 @@ class SlicerReady(Struct, array_like=True, frozen=True, tag=50):
     recoverable: bool
     relocatable: bool
     max_queue_length: Count
+    hooks: list[Text] = []  # which of enqueued, dispatch, complete, statistics the slicer wants to hear of
 
 
 class WantSlices(Struct, array_like=True, frozen=True, tag=51):
@@ -394,6 +395,26 @@ class StopSlicing(Struct, array_like=True, frozen=True, tag=55):
     """Shut the slicers down and end."""
 
 
+class SliceNews(Struct, array_like=True, frozen=True, tag=56):
+    """What became of slices, for a slicer that wants to hear of it; after that is durable."""
+
+    what: Text  # enqueued, dispatch, complete
+    state: Count  # the SliceState in which they ended; 0 before that
+    slice_ids: list[Text]
+    slicer_ids: Column
+    orders: Column
+    requests: Requests
+
+    def __post_init__(self) -> None:
+        _same_length(self.slicer_ids, self.orders, self.requests, self.slice_ids)
+
+
+class StatisticsNews(Struct, array_like=True, frozen=True, tag=57):
+    """The counters of the execution, for a slicer that wants to hear of them."""
+
+    statistics: Statistics
+
+
 class LogFrom(Struct, array_like=True, frozen=True, tag=60):
     """Log from this level on; to slicer children and workers."""
 
@@ -408,11 +429,11 @@ DaemonToController: TypeAlias = Ping | LinkHello | LinkState | SliceResults
 ControllerToDaemon: TypeAlias = Ping | LinkWelcome | RunSlices | RecallSlices | AckResults | Refused
 DaemonToHost: TypeAlias = RunSlices | HostFinish | LogFrom
 HostToDaemon: TypeAlias = HostReady | HostFailed | HostResults
-ControllerToSlicer: TypeAlias = WantSlices | StopSlicing | LogFrom
+ControllerToSlicer: TypeAlias = WantSlices | StopSlicing | SliceNews | StatisticsNews | LogFrom
 SlicerToController: TypeAlias = SlicerReady | SlicesMade | SlicingFinished | SlicerFailed
 
 
-def _same_length(first: list[int], *others: list[int] | list[bytes] | bytes) -> None:
+def _same_length(first: list[int], *others: list[int] | list[bytes] | list[str] | bytes) -> None:
     expected = len(first)
     if any(len(column) != expected for column in others):
         message = "columns of different length"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import banned_calls, generated, sizes, states
+from tools import banned_calls, cli_reference, generated, sizes, states
 from tools.tree import CODE, ROOMS, ROOT, python_files
 
 PATH_IN_TEXT = re.compile(r"`((?:[\w.-]+/)+[\w.-]*)`")
@@ -78,6 +78,10 @@ def test_no_task_is_started_that_nobody_owns() -> None:
 
 def test_the_drawings_of_states_are_current() -> None:
     assert generated.is_current(ROOT / states.PAGE, states.page())
+
+
+def test_the_reference_of_commands_is_current() -> None:
+    assert generated.is_current(ROOT / cli_reference.PAGE, cli_reference.page())
 
 
 def files_of(folders: tuple[str, ...]) -> set[str]:

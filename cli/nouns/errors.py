@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -94,6 +93,8 @@ def _print(failed: Slice, *, quiet: bool, style: Style) -> None:
 
 async def _followed(client: Client, ex_id: str, filter_: str | None) -> AsyncIterator[Slice]:
     """What has failed, then what fails, until the execution is over."""
+    import asyncio
+
     reader = _Reader(client, ex_id, filter_)
     while True:
         is_over = (await client.executions.get(ex_id)).is_over  # before the errors, so that none is missed

@@ -7,7 +7,6 @@ failed with, 1 if they failed differently.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -95,6 +94,8 @@ _UNREACHABLE: Final = 7
 
 
 async def _for_each(client: Client, targets: Sequence[str], *, work: Work, printer: Printer) -> list[int]:
+    import asyncio
+
     room = asyncio.Semaphore(AT_ONCE)
     complaints = Complaints(several=len(targets) > 1)
 

@@ -44,9 +44,15 @@ def list_options(command: Command) -> Command:
             "--filter", "filter_", metavar="QUERY", help="Only those that match this, in Lucene syntax."
         ),
         click.option("--sort", metavar="FIELD:asc|desc", help="In this order; several by comma."),
-        click.option("--size", type=click.IntRange(1, MOST), help="At most so many.  [default: 100]"),
         click.option(
-            "--from", "offset", type=click.IntRange(0, MOST), help="Leave out so many at the begin."
+            "--size", type=click.IntRange(1, MOST), metavar="N", help="At most so many.  [default: 100]"
+        ),
+        click.option(
+            "--from",
+            "offset",
+            type=click.IntRange(0, MOST),
+            metavar="N",
+            help="Leave out so many at the begin.",
         ),
         click.option("--all", "everything", is_flag=True, help="All there are, the oldest first."),
         quiet_option,

@@ -100,9 +100,9 @@ def _recover(noun: Noun) -> click.Command:
 def _workers(noun: Noun) -> click.Command:
     @click.command("workers")
     @targets_argument(KEYS[noun])
-    @click.option("--add", type=click.IntRange(1), help="So many more.")
-    @click.option("--remove", type=click.IntRange(1), help="So many fewer.")
-    @click.option("--total", type=click.IntRange(1), help="So many in all.")
+    @click.option("--add", type=click.IntRange(1), metavar="N", help="So many more.")
+    @click.option("--remove", type=click.IntRange(1), metavar="N", help="So many fewer.")
+    @click.option("--total", type=click.IntRange(1), metavar="N", help="So many in all.")
     @dry_run_option
     @api_options
     def command(

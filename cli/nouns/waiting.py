@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, Literal
@@ -65,6 +64,8 @@ class _Waiting:
 
     async def wait(self, client: Client, targets: Sequence[str], seconds: float | None) -> list[int]:
         """The exit code of each."""
+        import asyncio
+
         codes: list[int] = []
         left: dict[str, str] = {}  # ex_id -> what the person calls it
         try:

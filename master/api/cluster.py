@@ -9,7 +9,9 @@ from typing import Final
 
 from aiohttp import web
 
+from sliceworks.master.api import shapes
 from sliceworks.master.api.context import Api, Route
+from sliceworks.master.api.description import About, Answer
 from sliceworks.master.api.rendering import (
     PYTHON_VERSION,
     Json,
@@ -75,10 +77,17 @@ def _wants_metrics(request: web.Request) -> bool:
     return any(part.partition(";")[0].strip().lower() == OPENMETRICS for part in ranges)
 
 
+_CONTROLLERS: Final = About("cluster", list[shapes.ControllerStats])
+
 ROUTES: Final = (
-    Route("GET", "/", get_root),
-    Route("GET", "/cluster/state", get_state),
-    Route("GET", "/cluster/stats", get_stats),
-    Route("GET", "/cluster/controllers", list_controllers),
-    Route("GET", "/cluster/slicers", list_controllers),
+    Route("GET", "/", get_root, About("cluster", shapes.Root)),
+    Route("GET", "/cluster/state", get_state, About("cluster", dict[str, shapes.Node])),
+    Route(
+        "GET",
+        "/cluster/stats",
+        get_stats,
+        About("cluster", shapes.ClusterStats, also=(Answer(str, media=OPENMETRICS),)),
+    ),
+    Route("GET", "/cluster/controllers", list_controllers, _CONTROLLERS),
+    Route("GET", "/cluster/slicers", list_controllers, _CONTROLLERS),
 )

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 from aiohttp import web
 
 from sliceworks.master.api.description import About
+from sliceworks.master.assets.keeper import AssetKeeper
 from sliceworks.master.cluster.view import ClusterView
 from sliceworks.master.commands import Commands
 from sliceworks.master.metrics.recent import RecentTimings
@@ -31,6 +32,7 @@ class Api:
     history: SliceHistory
     view: ClusterView
     timings: RecentTimings
+    assets: AssetKeeper
 
 
 Handler: TypeAlias = Callable[[Api, web.Request], Awaitable[web.Response]]

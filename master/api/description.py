@@ -6,8 +6,8 @@ are made; a test calls every route, and compares its answers and the options it 
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 Shape: TypeAlias = Any  # a type that pydantic makes a schema of: a TypedDict, list[...], str, a union
@@ -24,6 +24,7 @@ class Option:
     name: str
     about: str
     schema: Schema
+    required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +58,13 @@ def text(name: str, about: str) -> Option:
     return Option(name, about, {"type": "string"})
 
 
-def number(name: str, about: str, *, default: int | None = None, at_most: int | None = None) -> Option:
-    """A whole number that is not negative."""
+def number(
+    name: str, about: str, *, default: int | None = None, at_least: int = 0, at_most: int | None = None
+) -> Option:
+    """A whole number."""
     limits = {"default": default, "maximum": at_most}
     given = {key: value for key, value in limits.items() if value is not None}
-    return Option(name, about, {"type": "integer", "minimum": 0, **given})
+    return Option(name, about, {"type": "integer", "minimum": at_least, **given})
 
 
 def one_of(name: str, about: str, *choices: str, default: str | None = None) -> Option:
@@ -75,12 +78,18 @@ def yes_or_no(name: str, about: str, *, default: str) -> Option:
     return one_of(name, about, "true", "false", default=default)
 
 
-def some_of(name: str, about: str, choices: Collection[str]) -> Option:
+def must(option: Option) -> Option:
+    """The option has to be given, and not empty."""
+    choices = {"enum": [choice for choice in option.schema["enum"] if choice]}
+    return replace(option, schema={**option.schema, **choices}, required=True)
+
+
+def some_of(name: str, about: str, choices: Iterable[str]) -> Option:
     """A list, parted by commas; what is none of the choices selects nothing."""
     return Option(name, f"{about}: a list, parted by commas, of {', '.join(choices)}", {"type": "string"})
 
 
-def page(sortable: Collection[str], *, default: str) -> tuple[Option, ...]:
+def page(sortable: Collection[str], *, default: str = "") -> tuple[Option, ...]:
     """Which part of a list, and in which order."""
     part = _SORT_PART.format(fields="|".join(sorted(sortable)))
     order: Schema = {"type": "string", "pattern": f"^({part}(,{part})*)?$", "default": default}
@@ -89,3 +98,9 @@ def page(sortable: Collection[str], *, default: str) -> tuple[Option, ...]:
         number("from", "how many to leave out before; with size at most 10000", default=0),
         Option("sort", "`field:asc` or `field:desc`, several parted by commas", order),
     )
+
+
+DELETED: Final = one_of("deleted", "`true` or empty: only deleted ones", "true", "false", default="false")
+FILTER: Final = text(
+    "filter", "Lucene syntax over the fields: terms, phrases, ranges, wildcards, AND, OR, NOT"
+)

@@ -6,7 +6,9 @@ from typing import Final
 
 from aiohttp import web
 
+from sliceworks.master.api import shapes
 from sliceworks.master.api.context import Api, Route
+from sliceworks.master.api.description import DELETED, FILTER, About, page, some_of
 from sliceworks.master.api.latest import ex_id_of
 from sliceworks.master.api.options import deleted_only, page_of
 from sliceworks.master.api.rendering import Json, answer, controller_json, execution_json
@@ -54,11 +56,19 @@ def _statuses_of(request: web.Request) -> list[ExecutionStatus] | None:
     return [ExecutionStatus(name) for name in names if name in set(ExecutionStatus)]
 
 
+LIST_OPTIONS: Final = (
+    some_of("status", "only these; `*` or nothing: all", ExecutionStatus),
+    DELETED,
+    *page(EXECUTIONS.orders, default="_updated:desc"),
+    FILTER,
+)
+_CONTROLLER: Final = About("executions", list[shapes.ControllerStats], errors=(404,))
+
 ROUTES: Final = (
-    Route("GET", "/ex", list_executions),
-    Route("GET", "/ex/{ex_id}", get_execution),
+    Route("GET", "/ex", list_executions, About("executions", list[shapes.Execution], LIST_OPTIONS)),
+    Route("GET", "/ex/{ex_id}", get_execution, About("executions", shapes.Execution, errors=(404,))),
     *(
-        Route("GET", path, get_controller)
+        Route("GET", path, get_controller, _CONTROLLER)
         for path in (
             "/ex/{ex_id}/controller",
             "/ex/{ex_id}/slicer",

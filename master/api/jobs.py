@@ -7,7 +7,9 @@ from typing import Final
 
 from aiohttp import web
 
+from sliceworks.master.api import shapes
 from sliceworks.master.api.context import Api, Route
+from sliceworks.master.api.description import DELETED, FILTER, About, one_of, page, text
 from sliceworks.master.api.latest import latest_execution
 from sliceworks.master.api.options import deleted_only, page_of, read_object
 from sliceworks.master.api.rendering import Json, answer, execution_json, fields_of, job_json
@@ -92,14 +94,46 @@ def _started_json(started: Started) -> dict[str, str]:
     return {"job_id": started.job_id} | ({"ex_id": started.ex_id} if started.ex_id else {})
 
 
+LIST_OPTIONS: Final = (
+    one_of("active", "`false`: only inactive jobs, `true`: only the others", "true", "false"),
+    DELETED,
+    *page(JOBS.orders, default="_updated:desc"),
+    FILTER,
+)
+_EX: Final = text(
+    "ex", "add the latest execution, cut to these fields (a list, parted by commas; empty: all)"
+)
+_START: Final = text("start", "`false`: store it only; anything else starts it")
+_CHANGED: Final = About("jobs", shapes.JobAsPosted, errors=(400, 404, 410))
+
 ROUTES: Final = (
-    Route("POST", "/jobs", submit_job),
-    Route("GET", "/jobs", list_jobs),
-    Route("GET", "/jobs/{job_id}", get_job),
-    Route("PUT", "/jobs/{job_id}", update_job),
-    Route("DELETE", "/jobs/{job_id}", delete_job),
-    Route("GET", "/jobs/{job_id}/ex", get_latest_execution),
-    Route("POST", "/jobs/{job_id}/_active", activate_job),
-    Route("POST", "/jobs/{job_id}/_inactive", deactivate_job),
-    Route("POST", "/jobs/{job_id}/_start", start_job),
+    Route(
+        "POST",
+        "/jobs",
+        submit_job,
+        About("jobs", shapes.Started, (_START,), body=shapes.JobDocument, errors=(409, 422)),
+    ),
+    Route("GET", "/jobs", list_jobs, About("jobs", list[shapes.JobAsPosted], (*LIST_OPTIONS, _EX))),
+    Route("GET", "/jobs/{job_id}", get_job, About("jobs", shapes.JobAsPosted, (_EX,), errors=(404,))),
+    Route(
+        "PUT",
+        "/jobs/{job_id}",
+        update_job,
+        About("jobs", shapes.JobAsPosted, body=shapes.JobDocument, errors=(404, 410)),
+    ),
+    Route(
+        "DELETE",
+        "/jobs/{job_id}",
+        delete_job,
+        About("jobs", shapes.JobAsPosted, errors=(404, 409, 410)),
+    ),
+    Route("GET", "/jobs/{job_id}/ex", get_latest_execution, About("jobs", shapes.Execution, errors=(404,))),
+    Route("POST", "/jobs/{job_id}/_active", activate_job, _CHANGED),
+    Route("POST", "/jobs/{job_id}/_inactive", deactivate_job, _CHANGED),
+    Route(
+        "POST",
+        "/jobs/{job_id}/_start",
+        start_job,
+        About("jobs", shapes.Started, errors=(400, 404, 409, 410)),
+    ),
 )

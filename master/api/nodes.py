@@ -6,7 +6,9 @@ from typing import Final
 
 from aiohttp import web
 
+from sliceworks.master.api import shapes
 from sliceworks.master.api.context import Api, Route
+from sliceworks.master.api.description import About
 from sliceworks.master.api.rendering import answer
 
 
@@ -24,7 +26,9 @@ async def resume(api: Api, request: web.Request) -> web.Response:
     return answer({"node_id": node_id, "draining": False})
 
 
+_DRAINING: Final = About("cluster", shapes.Draining, errors=(404,))
+
 ROUTES: Final = (
-    Route("POST", "/nodes/{node_id}/_drain", drain),
-    Route("POST", "/nodes/{node_id}/_resume", resume),
+    Route("POST", "/nodes/{node_id}/_drain", drain, _DRAINING),
+    Route("POST", "/nodes/{node_id}/_resume", resume, _DRAINING),
 )

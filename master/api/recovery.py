@@ -6,7 +6,9 @@ from typing import Final
 
 from aiohttp import web
 
+from sliceworks.master.api import shapes
 from sliceworks.master.api.context import Api, Route
+from sliceworks.master.api.description import About, one_of
 from sliceworks.master.api.rendering import answer
 from sliceworks.master.commands import Started
 from sliceworks.master.recoveries import CLEANUP_TYPES
@@ -38,7 +40,24 @@ def _recovered(started: Started) -> dict[str, str | None]:
     return {"job_id": started.job_id, "ex_id": started.ex_id}
 
 
+_OPTIONS: Final = (
+    one_of(
+        "cleanup_type", "which slices to take up, and end then; none: all, and go on slicing", *CLEANUP_TYPES
+    ),
+    one_of("cleanup", "the same", *CLEANUP_TYPES),
+)
+
 ROUTES: Final = (
-    Route("POST", "/jobs/{job_id}/_recover", recover_job),
-    Route("POST", "/ex/{ex_id}/_recover", recover_execution),
+    Route(
+        "POST",
+        "/jobs/{job_id}/_recover",
+        recover_job,
+        About("jobs", shapes.Started, _OPTIONS, errors=(404, 409, 410)),
+    ),
+    Route(
+        "POST",
+        "/ex/{ex_id}/_recover",
+        recover_execution,
+        About("executions", shapes.Started, _OPTIONS, errors=(404, 409, 410)),
+    ),
 )

@@ -161,6 +161,7 @@ def node_json(node: NodeView) -> Json:
                 "state": worker.info.state,
             }
             for worker in node.workers
+            if worker.info.pid  # or it is being forked
         ],
         "links": [{"ex_id": link.ex_id, "connected": link.connected} for link in node.links],
     }

@@ -6,7 +6,7 @@ is not always there is marked so.  A field's text below it is its description.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, NotRequired
+from typing import Annotated, Any, Final, Literal, NotRequired, TypeAlias
 
 from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
@@ -194,6 +194,20 @@ class Status(TypedDict):
     """of a stop by force"""
 
 
+class Level(TypedDict):
+    """What is logged from now on."""
+
+    exId: str
+    level: str
+
+
+class Draining(TypedDict):
+    """Whether a node is given no work."""
+
+    node_id: str
+    draining: bool
+
+
 class SliceCounts(TypedDict):
     """How many slices are in each state."""
 
@@ -260,18 +274,21 @@ class Job(JobSpec):
     context: Literal["job"] = Field(alias="_context")
     created: Time = Field(alias="_created")
     updated: Time = Field(alias="_updated")
+    deleted: bool | None = Field(default=None, alias="_deleted", description="true if it was deleted")
+    deleted_on: Time | None = Field(default=None, alias="_deleted_on")
+    ex: dict[str, Any] | None = Field(default=None, description="its latest execution, if it was asked for")
 
 
-class JobWithExecution(Job):
-    """A job, and its latest execution if `ex` was asked for."""
-
-    ex: dict[str, Any] | None = Field(default=None, description="cut to the fields that `ex` names")
+def _has_defaults_filled_in(schema: dict[str, Any]) -> None:
+    """What has a default is always there; what may be null may also be missing."""
+    told = schema["properties"].items()
+    schema["required"] = [name for name, field in told if field.get("default", ...) is not None]
 
 
 class Execution(ExecutionSpec):
     """One run of a job: the job with all defaults, and what became of it."""
 
-    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+    model_config = ConfigDict(json_schema_extra=_has_defaults_filled_in)
 
     context: Literal["ex"] = Field(alias="_context")
     created: Time = Field(alias="_created")
@@ -284,8 +301,40 @@ class Execution(ExecutionSpec):
         alias="_slicer_stats", description="written when it fails or ends; before, an empty object"
     )
     analytics_totals: list[Operation] = Field(alias="_analytics")
-    metadata: dict[str, Any]
     teraslice_version: str
+    metadata: dict[str, Any]
+    slicer_hostname: str | None = Field(
+        default=None, description="where its controller listens, once it does"
+    )
+    slicer_port: int | None = None
+    deleted: bool | None = Field(default=None, alias="_deleted", description="true if its job was deleted")
+    deleted_on: Time | None = Field(default=None, alias="_deleted_on")
 
 
-AsPosted = Annotated[Job, AS_POSTED]
+JobAsPosted: TypeAlias = Annotated[Job, AS_POSTED]
+
+
+class AssetIds(TypedDict):
+    """Which asset, under both names."""
+
+    _id: str
+    asset_id: str
+
+
+@_documented
+class Asset(TypedDict):
+    """A bundle of operations."""
+
+    _created: Time
+    name: str
+    version: str
+    id: str
+    """SHA-1 of the zip"""
+    operations: list[str]
+    """the names of the operations and APIs in it"""
+    description: NotRequired[str]
+    python_version: NotRequired[str]
+    node_version: NotRequired[str]
+    """repeats python_version"""
+    platform: NotRequired[str]
+    arch: NotRequired[str]

@@ -7,7 +7,9 @@ from typing import Final
 from aiohttp import web
 from msgspec import structs
 
+from sliceworks.master.api import shapes
 from sliceworks.master.api.context import Api, Route
+from sliceworks.master.api.description import FILTER, About, one_of, page
 from sliceworks.master.api.latest import latest_execution
 from sliceworks.master.api.options import choice, page_of
 from sliceworks.master.api.rendering import answer
@@ -56,11 +58,27 @@ async def _errors(api: Api, request: web.Request, ex_ids: list[str]) -> web.Resp
     return answer(await api.history.errors(ex_ids, page))
 
 
+_ERRORS: Final = (*page(SLICES.orders, default="_updated:desc"), FILTER)
+_SLICES: Final = (
+    one_of("state", "only slices in this state", *_STATES),
+    *page(SLICES.orders, default="_created:asc"),
+    FILTER,
+)
+
 ROUTES: Final = (
-    Route("GET", "/ex/errors", list_all_errors),
-    Route("GET", "/ex/{ex_id}/errors", list_errors),
-    Route("GET", "/ex/{job_id}/errors/{ex_id}", list_errors),
-    Route("GET", "/jobs/{job_id}/errors", list_job_errors),
-    Route("GET", "/ex/{ex_id}/slices", list_slices),
-    Route("GET", "/ex/{ex_id}/slices/_count", count_slices),
+    Route("GET", "/ex/errors", list_all_errors, About("slices", list[shapes.Slice], _ERRORS)),
+    Route("GET", "/ex/{ex_id}/errors", list_errors, About("slices", list[shapes.Slice], _ERRORS)),
+    Route("GET", "/ex/{job_id}/errors/{ex_id}", list_errors, About("slices", list[shapes.Slice], _ERRORS)),
+    Route(
+        "GET",
+        "/jobs/{job_id}/errors",
+        list_job_errors,
+        About("slices", list[shapes.Slice], _ERRORS, errors=(404,)),
+    ),
+    Route(
+        "GET", "/ex/{ex_id}/slices", list_slices, About("slices", list[shapes.Slice], _SLICES, errors=(404,))
+    ),
+    Route(
+        "GET", "/ex/{ex_id}/slices/_count", count_slices, About("slices", shapes.SliceCounts, errors=(404,))
+    ),
 )

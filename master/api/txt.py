@@ -9,7 +9,10 @@ from aiohttp import web
 
 from sliceworks.master.api.cluster import cluster_state
 from sliceworks.master.api.context import Api, Route
+from sliceworks.master.api.description import About, Option, page, text
+from sliceworks.master.api.executions import LIST_OPTIONS as EXECUTION_OPTIONS
 from sliceworks.master.api.executions import find_executions
+from sliceworks.master.api.jobs import LIST_OPTIONS as JOB_OPTIONS
 from sliceworks.master.api.jobs import find_jobs
 from sliceworks.master.api.options import deleted_only, page_of
 from sliceworks.master.api.rendering import controller_json, job_json
@@ -80,9 +83,7 @@ async def list_jobs(api: Api, request: web.Request) -> web.Response:
 
 async def list_executions(api: Api, request: web.Request) -> web.Response:
     """Executions, with the options of their list."""
-    return tabulated(
-        request, _with_deletion(request, EXECUTION_COLUMNS), await find_executions(api, request)
-    )
+    return tabulated(request, _with_deletion(request, EXECUTION_COLUMNS), await find_executions(api, request))
 
 
 def tabulated(
@@ -91,8 +92,8 @@ def tabulated(
     """The rows, as `fields` and `headers` of the request want them shown."""
     query = request.query
     columns = columns_of(query.get("fields", ""), default)
-    text = table(columns, rows, missing=missing, headers=query.get("headers") != "false")
-    return web.Response(text=text, content_type="text/html", charset="utf-8")
+    shown = table(columns, rows, missing=missing, headers=query.get("headers") != "false")
+    return web.Response(text=shown, content_type="text/html", charset="utf-8")
 
 
 def _with_deletion(request: web.Request, columns: tuple[str, ...]) -> tuple[str, ...]:
@@ -101,11 +102,11 @@ def _with_deletion(request: web.Request, columns: tuple[str, ...]) -> tuple[str,
 
 def _cut(request: web.Request, rows: Rows, sortable: Sequence[str]) -> Rows:
     """What is in memory is cut as Teraslice does it: `size` is where it ends, not how many there are."""
-    page = page_of(request, sortable, order=())
+    wanted = page_of(request, sortable, order=())
     ordered = list(rows)
-    for order in reversed(page.order):
+    for order in reversed(wanted.order):
         ordered.sort(key=lambda row: _rank(row, order), reverse=order.descending)
-    return ordered[page.offset : page.size]
+    return ordered[wanted.offset : wanted.size]
 
 
 def _rank(row: Mapping[str, Any], order: Order) -> tuple[bool, str, Any]:
@@ -114,11 +115,22 @@ def _rank(row: Mapping[str, Any], order: Order) -> tuple[bool, str, Any]:
     return value is not None, type(value).__name__, value if value is not None else 0
 
 
+def table_of(*options: Option) -> About:
+    """A table that has these options besides those of every table."""
+    return About("tables", str, (*options, *TABLE_OPTIONS), media="text/html")
+
+
+TABLE_OPTIONS: Final = (
+    text("fields", "the columns, a list, parted by commas"),
+    text("headers", "`false`: only the rows"),
+)
+_CONTROLLERS: Final = table_of(*page(CONTROLLER_COLUMNS))
+
 ROUTES: Final = (
-    Route("GET", "/txt/workers", list_workers),
-    Route("GET", "/txt/nodes", list_nodes),
-    Route("GET", "/txt/jobs", list_jobs),
-    Route("GET", "/txt/ex", list_executions),
-    Route("GET", "/txt/controllers", list_controllers),
-    Route("GET", "/txt/slicers", list_controllers),
+    Route("GET", "/txt/workers", list_workers, table_of(*page(WORKER_COLUMNS))),
+    Route("GET", "/txt/nodes", list_nodes, table_of(*page(NODE_COLUMNS))),
+    Route("GET", "/txt/jobs", list_jobs, table_of(*JOB_OPTIONS)),
+    Route("GET", "/txt/ex", list_executions, table_of(*EXECUTION_OPTIONS)),
+    Route("GET", "/txt/controllers", list_controllers, _CONTROLLERS),
+    Route("GET", "/txt/slicers", list_controllers, _CONTROLLERS),
 )

@@ -6,7 +6,9 @@ from typing import Final, get_args
 
 from aiohttp import web
 
+from sliceworks.master.api import shapes
 from sliceworks.master.api.context import Api, Route
+from sliceworks.master.api.description import About, must, number, one_of, yes_or_no
 from sliceworks.master.api.latest import ex_id_of
 from sliceworks.master.api.options import flag, whole_number
 from sliceworks.master.api.rendering import answer
@@ -75,14 +77,27 @@ def _change_of(request: web.Request) -> tuple[str, WorkersChange]:
     return verb, change(int(count[:10]))
 
 
+_STOP: Final = (
+    number("timeout", "ms that slices in hand may take; default: the setting `shutdown_timeout`"),
+    yes_or_no("blocking", "`false`: answer at once, and not when it has ended", default="true"),
+    yes_or_no("force", "`true`: kill its workers at once", default="false"),
+)
+_WORKERS: Final = (
+    number("add", "so many more", at_least=1),
+    number("remove", "so many less", at_least=1),
+    number("total", "so many in all; exactly one of the three must be given", at_least=1),
+)
+_LOG_LEVEL: Final = must(one_of("log_level", "the lowest level that is logged from now on", *LOG_LEVELS))
+_VERBS: Final = (
+    ("stop", stop, About("executions", shapes.Status, _STOP, errors=(404,))),
+    ("pause", pause, About("executions", shapes.Status, errors=(404, 409))),
+    ("resume", resume, About("executions", shapes.Status, errors=(404, 409))),
+    ("workers", change_workers, About("executions", str, _WORKERS, errors=(404,))),
+    ("settings", change_settings, About("executions", shapes.Level, (_LOG_LEVEL,), errors=(404,))),
+)
+
 ROUTES: Final = tuple(
-    Route("POST", f"/{noun}/_{verb}", handler)
+    Route("POST", f"/{noun}/_{verb}", handler, about)
     for noun in ("ex/{ex_id}", "jobs/{job_id}")
-    for verb, handler in (
-        ("stop", stop),
-        ("pause", pause),
-        ("resume", resume),
-        ("workers", change_workers),
-        ("settings", change_settings),
-    )
+    for verb, handler, about in _VERBS
 )

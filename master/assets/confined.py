@@ -28,6 +28,7 @@ from sliceworks.protocol.process import (
 
 MAX_ANSWER_BYTES: Final = 2 * 1024 * 1024
 _READ_BYTES: Final = 64 * 1024
+_LAST_STREAM: Final = 2
 _FIRST_TO_KILL: Final = 1_000
 _ANSWERED: Final = 87
 """The exit code of a child that gave its answer; strangers' code that ends its process will hardly say so."""
@@ -74,6 +75,7 @@ def _be_confined(work: Callable[[], bytes], write: int, confinement: Confinement
     own = os.getpid()
     try:
         die_with_parent()
+        _close_all_but(write)
         os.setpgid(0, 0)
         _confine(confinement)
         answer = work()
@@ -85,6 +87,14 @@ def _be_confined(work: Callable[[], bytes], write: int, confinement: Confinement
     os._exit(0)
 
 
+def _close_all_but(keep: int) -> None:
+    for entry in list(Path("/proc/self/fd").iterdir()):
+        descriptor = int(entry.name)
+        if descriptor > _LAST_STREAM and descriptor != keep:
+            with contextlib.suppress(OSError):  # the one that listed the folder is gone by now
+                os.close(descriptor)
+
+
 def _confine(confinement: Confinement) -> None:
     set_oom_score_adj(_FIRST_TO_KILL)
     os.chdir(confinement.folder)
@@ -93,7 +103,7 @@ def _confine(confinement: Confinement) -> None:
     for name in ("HOME", "TMPDIR"):
         os.environ[name] = str(confinement.folder)
     nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in range(3):
+    for stream in range(_LAST_STREAM + 1):
         os.dup2(nowhere, stream)
     sys.dont_write_bytecode = True
     seconds = int(confinement.seconds) + 1

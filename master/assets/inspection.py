@@ -5,8 +5,6 @@ The two are never in one process: what the zip says of itself is read where no s
 
 from __future__ import annotations
 
-import asyncio
-import os
 import socket
 from dataclasses import asdict
 from pathlib import Path
@@ -15,14 +13,14 @@ from typing import Any, Final, Protocol, TypeVar
 import msgspec
 from msgspec import Struct
 
-from sliceworks.master.assets.confined import MAX_ANSWER_BYTES, ConfinedError, Confinement, run_confined
+from sliceworks.master.asking import ask_child
+from sliceworks.master.assets.confined import ConfinedError, Confinement, run_confined
 from sliceworks.operations.archive import AssetManifest, check_zip, unpack
 from sliceworks.operations.bundle import BundleDescription, inspect_bundle
 from sliceworks.protocol.codec import pack
 from sliceworks.protocol.codec import unpack as decode
 from sliceworks.protocol.errors import SliceworksError, UnprocessableError
-from sliceworks.protocol.forkserver import Child, ExitStatus, ForkServer
-from sliceworks.protocol.process import kill_group
+from sliceworks.protocol.forkserver import ForkServer
 
 CHECK_SECONDS: Final = 120.0
 """For the largest zip that is allowed, on a slow disk."""
@@ -31,7 +29,6 @@ IMPORT_SECONDS: Final = 20.0
 IMPORT_MEMORY_BYTES: Final = 1024**3
 IMPORT_FILE_BYTES: Final = 16 * 1024**2
 _MARGIN_SECONDS: Final = 5.0
-_READ_BYTES: Final = 256 * 1024
 
 T = TypeVar("T")
 
@@ -104,16 +101,11 @@ class BundleInspector:
         return sorted({operation.name for operation in found.operations})
 
     async def _ask(self, target: str, order: Struct, kind: type[T], *, seconds: float) -> T:
-        ended: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
-        child = await self._forks.spawn(target, pack(order), on_exit=ended.set_result)
         try:
-            async with asyncio.timeout(seconds):
-                answer = await _read_all(child.sock)
+            answer = await ask_child(self._forks, target, pack(order), timeout_seconds=seconds)
         except TimeoutError as error:
             message = f"looking into the bundle took longer than {seconds:g} s and was ended"
             raise UnprocessableError(message) from error
-        finally:
-            _release(child)
         return _found(answer, kind)
 
 
@@ -185,20 +177,3 @@ def _found(answer: bytes, kind: type[T]) -> T:
         message = f"looking into the bundle gave no proper answer: {error}"
         raise UnprocessableError(message) from error
     raise UnprocessableError(read.refusal)
-
-
-def _release(child: Child) -> None:
-    """Whatever the child still does, it does no more."""
-    child.sock.close()
-    os.close(child.pidfd)
-    kill_group(child.pid)
-
-
-async def _read_all(sock: socket.socket) -> bytes:
-    answer = bytearray()
-    while len(answer) <= MAX_ANSWER_BYTES:
-        chunk = await asyncio.get_running_loop().sock_recv(sock, _READ_BYTES)
-        if not chunk:
-            return bytes(answer)
-        answer += chunk
-    return b""

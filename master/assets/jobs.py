@@ -63,14 +63,15 @@ class JobsWithAssets:
     def _place(self, reference: str, asset: AssetRecord) -> AssetPlace:
         if not self._folder.is_whole(asset.asset_id):
             message = (
-                f'No assets found for "{reference}": {asset.name}:{asset.version} ({asset.asset_id}) is listed, '
+                f'No assets found for "{reference}": '
+                f"{asset.name}:{asset.version} ({asset.asset_id}) is listed, "
                 f"but its files are gone from {self._folder.root}; upload it again"
             )
             raise InvalidError(message)
         return AssetPlace(asset.asset_id, asset.name, asset.version, self._folder.directory(asset.asset_id))
 
     async def _refusal(self, document: bytes, named: NamedAssets, faults: list[Fault]) -> InvalidError:
-        """With what else is wrong; operations that are not known may be those of the assets that are not there."""
+        """With what else is wrong; operations that nobody knows may be those of the missing assets."""
         others: list[Fault] = []
         try:
             await self._check(document, named)

@@ -1,7 +1,7 @@
 """Taking in assets: from the upload to the row, and from the deletion to the last file.
 
-A zip is looked into before anything of it can be used; its files are in place before the machine lists it, and
-gone only after the machine has forgotten it.  One asset is put in place or removed at a time.
+A zip is looked into before anything of it can be used; its files are in place before the machine lists it,
+and gone only after the machine has forgotten it.  One asset is put in place or removed at a time.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class AssetKeeper:
             return await self._put(zip_path, asset)
 
     async def load_from(self, directory: Path) -> None:
-        """Take in every zip of a folder; what is wrong with one is logged, and keeps nobody from the others."""
+        """Take in every zip of a folder; what is wrong with one is logged, and the others are taken in."""
         for path in sorted(await asyncio.to_thread(lambda: list(directory.glob("*.zip")))):
             try:
                 stored = await self.save(_pieces_of(path))
@@ -153,6 +153,8 @@ class AssetKeeper:
 
     async def _put(self, zip_path: Path, asset: AssetRecord) -> Stored:
         async with self._placing:
+            if self._has(asset.asset_id):  # somebody else has sent the same
+                return Stored(asset.asset_id, is_new=False)
             await asyncio.to_thread(self._put_files, zip_path, asset.asset_id)
             try:
                 await self._commands.add_asset(asset)

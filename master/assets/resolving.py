@@ -23,7 +23,6 @@ _ANY: Final = frozenset({"", "*", "latest"})
 _MAX_RANGE: Final = 256
 _LOOSE: Final = False
 _PRERELEASES: Final = True
-_VERSION_KEY: Final = cmp_to_key(lambda one, other: nodesemver.compare(one, other, _LOOSE))
 _ARCHITECTURES: Final = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64"}
 
 
@@ -53,7 +52,11 @@ def newest(assets: Sequence[AssetRecord]) -> AssetRecord:
 
 def by_version(assets: Iterable[AssetRecord]) -> list[AssetRecord]:
     """From the lowest to the highest version."""
-    return sorted(assets, key=lambda asset: (_VERSION_KEY(asset.version), asset.created_ms))
+    return sorted(assets, key=lambda asset: (version_key(asset.version), asset.created_ms))
+
+
+version_key: Final = cmp_to_key(lambda one, other: nodesemver.compare(one, other, _LOOSE))
+"""Of a version: what to sort by."""
 
 
 def misfit(asset: AssetRecord) -> str:

@@ -1,8 +1,8 @@
 """Which assets exist: added, hidden, forgotten; and what that means for executions.
 
-An execution that has begun keeps its assets, deleted or not, until nothing of it is left: a worker may start on
-a new node at any time, and fetch them.  One that still waits for its first slot does not: it is looked at again
-when its turn comes.  All of this is decided here, because only here it is known at one moment.
+An execution that has begun keeps its assets, deleted or not, until nothing of it is left: a worker may start
+on a new node at any time, and fetch them.  One that still waits for its first slot does not: it is looked at
+again when its turn comes.  All of this is decided here, because only here it is known at one moment.
 """
 
 from __future__ import annotations

@@ -153,7 +153,9 @@ class Controller:
         port: int = self.listener.getsockname()[1]
         self._session = MasterSession(start, port, report=machine.report, tell=ref.tell)
         slicer = SlicerChild(
-            forks, SlicerStart(start.execution, [], start.log_level, start.log_format), ref.tell
+            forks,
+            SlicerStart(start.execution, [], start.log_level, start.log_format, start.assets_directory),
+            ref.tell,
         )
         self._execution = Execution(
             machine,

@@ -92,6 +92,7 @@ class ExecutionMachine:
         self._trouble = ""
         self._workerless_since_ms = now.monotonic_ms
         self._floor_due_ms = now.monotonic_ms
+        self._news: News | None = None  # only for a slicer that wants any
 
     # --- what the shell calls
 
@@ -118,6 +119,8 @@ class ExecutionMachine:
             self._floor_due_ms = now.monotonic_ms + FLOOR_PERIOD_MS
             self._head.floor_seq = self._floor()
         batch, effects = self._journal.take()
+        if batch is not None and self._news:
+            self._news.taken(batch)
         return [ev.Write(batch)] if batch is not None else effects
 
     def report(self) -> ControllerReport:
@@ -133,6 +136,8 @@ class ExecutionMachine:
     def next_due_ms(self, now: Now) -> int | None:
         """When `TimePassed` is wanted, on the monotonic clock."""
         dues = [self._queue.next_due_ms, self._links.next_due_ms, self._workerless_due_ms()]
+        if self._news:
+            dues.append(self._news.next_due_ms)
         if isinstance(self._phase, Ending):
             dues.append(self._phase.until_ms)
         if isinstance(self._phase, Going):
@@ -150,7 +155,8 @@ class ExecutionMachine:
             case SlicesMade():
                 self._take_slices(event, now)
             case ev.Written(number):
-                return self._journal.written(number) + self._recall_all()
+                news = self._news.written() if self._news else []
+                return [*map(ev.ToSlicer, news), *self._journal.written(number), *self._recall_all()]
             case ev.LinkOpened(connection, hello):
                 replaced = self._links.opened(connection, hello, now)
                 return [ev.Send(number, Refused("replaced by a newer connection")) for number in replaced]
@@ -243,20 +249,23 @@ class ExecutionMachine:
     ) -> list[ev.Effect]:
         match event:
             case SlicerReady():
-                return self._slicer_ready(event)
+                return self._slicer_ready(event, now)
             case SlicingFinished(slicer_id):
                 self._journal.put_slicer(self._supply.finish(slicer_id))
                 if not self._supply.finished:
                     return []
                 self._head.queuing_complete_ms = now.wall_ms
-                return [ev.ToSlicer(StopSlicing())]
+                return [] if self._news else [ev.ToSlicer(StopSlicing())]
             case SlicerFailed(error):
                 text = f"slicer for ex {self._ex_id} had an error, shutting down execution, caused by {error}"
                 return self._begin_ending("failed", text)
             case ev.SlicerDied(description):
                 return self._slicer_died(description)
 
-    def _slicer_ready(self, event: SlicerReady) -> list[ev.Effect]:
+    def _slicer_ready(self, event: SlicerReady, now: Now) -> list[ev.Effect]:
+        if event.hooks:
+            self._news = News(self._ex_id, event.hooks, now.monotonic_ms)
+            self._news.know([*self._leases.held.values(), *self._queue.all()])
         resumed = self._supply.started
         self._resumed = False
         rows = self._supply.begin(event.slicers, event.max_queue_length)
@@ -287,6 +296,12 @@ class ExecutionMachine:
 
     def _time_passed(self, now: Now) -> list[ev.Effect]:
         self._queue.release_due(now.monotonic_ms)
+        told: list[ev.Effect] = []
+        if self._news:
+            told += map(ev.ToSlicer, self._news.statistics(now.monotonic_ms, self.report().statistics))
+        return told + self._times_up(now)
+
+    def _times_up(self, now: Now) -> list[ev.Effect]:
         for link in self._links.expire(now):
             self._dispatcher.forget(link)
         match self._phase:
@@ -337,6 +352,8 @@ class ExecutionMachine:
         if self._phase.failure:
             head.failure = self._phase.failure
         self._journal.touch()
+        if self._news:
+            self._journal.then(ev.ToSlicer(StopSlicing()))
         self._journal.then(ev.Finish(self._phase.status, self._phase.failure))
         return []
 

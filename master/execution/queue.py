@@ -29,6 +29,10 @@ class SliceQueue:
         """When the first delayed slice is ready."""
         return self._delayed[0][0] if self._delayed else None
 
+    def all(self) -> list[Slice]:
+        """Every slice that is here, waiting for its next try or not."""
+        return [*self._ready, *(item for _, _, item in self._delayed)]
+
     def extend(self, items: list[Slice]) -> None:
         """Add new slices at the end."""
         self._ready.extend(items)

@@ -12,12 +12,15 @@ import asyncio
 import socket
 import time
 import traceback
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import orjson
 import uvloop
 from msgspec import Struct
 
+from sliceworks.operations.bundle import AssetPlace, BundleError, catalog_of, place_at
 from sliceworks.operations.slicers import NOTHING_NOW, SlicerSet
 from sliceworks.protocol import process
 from sliceworks.protocol.codec import Decoder, unpack
@@ -52,6 +55,7 @@ class SlicerStart(Struct, frozen=True):
     recovery: list[dict[str, Any]]
     log_level: Literal["trace", "debug", "info", "warn", "error", "fatal"]
     log_format: Literal["auto", "json", "console"]
+    assets_directory: str = ""
 
 
 def run_slicer(sock: socket.socket, payload: bytes) -> int:
@@ -61,7 +65,9 @@ def run_slicer(sock: socket.socket, payload: bytes) -> int:
     start = unpack(payload, SlicerStart)
     execution = ExecutionSpec.model_validate_json(start.execution)
     configure_logging(level=start.log_level, style=start.log_format, ex_id=execution.ex_id, process="slicer")
-    uvloop.run(Slicing(execution, start.recovery).run(sock))
+    assets_directory = Path(start.assets_directory)
+    places = [place_at(assets_directory / asset_id) for asset_id in execution.assets or ()]
+    uvloop.run(Slicing(execution, start.recovery, places).run(sock))
     return 0
 
 
@@ -135,8 +141,11 @@ class _SlicerTask:
 class Slicing:
     """All slicers of one execution, in one loop."""
 
-    def __init__(self, execution: ExecutionSpec, recovery: list[dict[str, Any]]) -> None:
+    def __init__(
+        self, execution: ExecutionSpec, recovery: list[dict[str, Any]], assets: Sequence[AssetPlace] = ()
+    ) -> None:
         self._execution = execution
+        self._assets = assets
         self._recovery = [_decoded(entry) for entry in recovery]
         self._finished = {entry["slicer_id"] for entry in recovery if entry["finished"]}
         self._tasks: dict[int, _SlicerTask] = {}
@@ -157,7 +166,8 @@ class Slicing:
         await self._leave(pipe)
 
     async def _slice(self, pipe: AsyncPipe[ControllerToSlicer]) -> None:
-        slicers = await SlicerSet.open(self._execution, recovery=self._recovery)
+        catalog = catalog_of(self._assets)
+        slicers = await SlicerSet.open(self._execution, recovery=self._recovery, catalog=catalog)
         try:
             self._tasks = {
                 n: _SlicerTask(n, pipe, slicers) for n in range(slicers.slicers) if n not in self._finished
@@ -220,6 +230,8 @@ class _Stopped(Exception):  # noqa: N818 - not an error
 def _text(error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
+    if isinstance(error, BundleError):
+        return str(error)[-MAX_ERROR_CHARS:]
     return "".join(traceback.format_exception(error))[-MAX_ERROR_CHARS:]
 
 

@@ -35,4 +35,5 @@ class ControllerStart(Struct, frozen=True):
     log_level: Literal["trace", "debug", "info", "warn", "error", "fatal"]
     log_format: Literal["auto", "json", "console"]
     state_url: str = "sqlite"  # or postgresql://…; it may hold a password
+    assets_directory: str = ""  # the master's: each asset is unpacked in a folder named by its id
     lineage: list[str] = []  # the ex_ids of what it recovers, and of all that is in one lineage with it

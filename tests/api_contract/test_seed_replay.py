@@ -30,7 +30,7 @@ ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 def example_job() -> Job:
     """The seed's, with a reader, and work for a while."""
-    return {**busy(slices=400), "name": "Example"}
+    return {**busy(ms=700, slices=80), "name": "Example"}
 
 
 def nothing(_: Running) -> str:
@@ -80,7 +80,7 @@ def only_running(running: Running) -> str:
 
 
 def never_run(running: Running) -> str:
-    job: str = running.cluster.post("/jobs", {**done(), "name": "Example", "lifecycle": "once"}, start="false")["job_id"]
+    job: str = running.cluster.post("/jobs", {**done(), "name": "Example"}, start="false")["job_id"]
     return job
 
 

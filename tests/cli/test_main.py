@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from importlib import import_module
+from pathlib import Path
 
 import click
 import pytest
 
-from sliceworks.cli.main import COMMANDS, error_text, exit_code_of
+from sliceworks.cli.faults import error_text
+from sliceworks.cli.main import COMMANDS, exit_code_of, sliceworks
+from sliceworks.cli.tree import walk
 from sliceworks.protocol.errors import Fault, InvalidError
 
 
@@ -19,22 +21,38 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert [name for name in COMMANDS if name not in told] == []
 
 
-def test_every_command_can_be_imported_and_has_help() -> None:
-    for name, place in COMMANDS.items():
-        command = getattr(import_module(place.module), place.name)
-        assert isinstance(command, click.Command)
-        assert command.help, name
-        assert exit_code_of([name, "--help"]) == 0
+COMMAND_TREE = dict(walk(sliceworks))
 
 
-def test_help_imports_nothing_heavy() -> None:
-    heavy = ("aiohttp", "pydantic", "rich", "msgspec", "uvloop", "asyncio")
+@pytest.mark.parametrize("path", COMMAND_TREE)
+def test_every_command_has_help(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    command = COMMAND_TREE[path]
+    assert command.help
+    undescribed = [
+        parameter.name
+        for parameter in command.params
+        if isinstance(parameter, click.Option) and not parameter.help
+    ]
+    assert undescribed == []
+    assert exit_code_of([*path.split()[1:], "--help"]) == 0
+    assert capsys.readouterr().out.startswith(f"Usage: {path} ")
+
+
+def test_help_of_every_command_imports_nothing_heavy() -> None:
+    heavy = ("aiohttp", "pydantic", "rich", "msgspec", "uvloop", "asyncio", "orjson", "structlog")
+    paths = [path.split()[1:] for path in COMMAND_TREE]
     program = (
-        "import sys; from sliceworks.cli.main import exit_code_of; exit_code_of(['--help']);"
+        "import sys; from sliceworks.cli.main import exit_code_of\n"
+        f"for path in {paths}: exit_code_of([*path, '--help'])\n"
         f"print([name for name in {heavy} if name in sys.modules], file=sys.stderr)"
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ended.stderr.strip() == "[]"
+
+
+def test_what_the_system_refuses_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code_of(["new", "operation", "shout", "--dir", str(tmp_path / ("x" * 300))]) == 1
+    assert "File name too long" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

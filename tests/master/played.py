@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -14,11 +14,14 @@ import orjson
 from aiohttp.test_utils import TestClient, TestServer
 from msgspec import Struct
 
+from sliceworks.master.assets.inspection import Bundles
 from sliceworks.master.cluster import effects as ef
 from sliceworks.master.cluster import events as ev
 from sliceworks.master.daemon import Master
 from sliceworks.master.store.cluster import SqliteClusterStore
 from sliceworks.master.store.execution import SCHEMA
+from sliceworks.operations.archive import AssetManifest, check_zip, unpack
+from sliceworks.operations.bundle_outline import AssetPlace
 from sliceworks.operations.validation import validate_job
 from sliceworks.protocol.channel import Channel, connect
 from sliceworks.protocol.codec import Decoder
@@ -98,6 +101,21 @@ class PlayedProcesses:
         return self.orders[ex_id]
 
 
+class PlayedBundles:
+    """Looks into zips, and takes every Python file at their top for an operation."""
+
+    async def check(self, zip_path: Path, target: Path) -> AssetManifest:
+        manifest = check_zip(zip_path)
+        unpack(zip_path, target)
+        return manifest
+
+    async def describe(
+        self, directory: Path, *, folder: Path, asset_id: str, manifest: AssetManifest
+    ) -> list[str]:
+        names = await asyncio.to_thread(lambda: [path.stem for path in directory.glob("*.py")])
+        return sorted(names)
+
+
 class Peer:
     """One websocket to the master."""
 
@@ -158,8 +176,10 @@ class PlayedMaster:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, data_dir: Path, **settings: Any) -> AsyncIterator[PlayedMaster]:
-        """Start it on the store in that folder."""
+    async def open(
+        cls, data_dir: Path, *, bundles: Bundles | None = None, **settings: Any
+    ) -> AsyncIterator[PlayedMaster]:
+        """Start it on the store in that folder; uploads are looked into by `bundles`, or here."""
         given = Settings(data_dir=data_dir, name="played", **settings)
         made: list[PlayedProcesses] = []
 
@@ -167,14 +187,21 @@ class PlayedMaster:
             made.append(PlayedProcesses(tell))
             return made[0]
 
-        async def validate(document: bytes) -> dict[str, Any]:
-            return validate_job(orjson.loads(document))
+        async def validate(document: bytes, assets: Sequence[tuple[str, AssetPlace]] = ()) -> dict[str, Any]:
+            return validate_job(orjson.loads(document), assets=assets)
 
         async def ask_reader(document: bytes) -> bool:
             return orjson.loads(document)["operations"][0]["_op"] != "test_reader"
 
         async with SqliteClusterStore.open(data_dir / "cluster.db", durability="process") as store:
-            master = Master(given, store, make_processes=make, validate=validate, ask_reader=ask_reader)
+            master = Master(
+                given,
+                store,
+                make_processes=make,
+                validate=validate,
+                ask_reader=ask_reader,
+                bundles=PlayedBundles(),
+            )
             async with master.running(), TestClient(TestServer(master.app)) as client:
                 yield cls(given, client, made[0])
 

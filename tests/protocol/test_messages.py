@@ -285,6 +285,16 @@ GOLDEN: Final[dict[str, tuple[msgspec.Struct, list[object], str]]] = {
         [55],
         "91 37",
     ),
+    "SliceNews": (
+        m.SliceNews("complete", 2, slice_ids=["a"], slicer_ids=[0], orders=[7], requests=[b"{}"]),
+        [56, "complete", 2, ["a"], [0], [7], [b"{}"]],
+        "",
+    ),
+    "StatisticsNews": (
+        m.StatisticsNews(m.Statistics(processed=3)),
+        [57, [0] * 10 + [3, 0, 0, "", ""]],
+        "",
+    ),
     "LogFrom": (
         m.LogFrom(level="debug"),
         [60, "debug"],

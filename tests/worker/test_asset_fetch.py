@@ -27,10 +27,12 @@ class Master:
         self.promised = len(CONTENT)
         self.url = URL()
 
-    async def give(self, _request: web.Request) -> web.StreamResponse:
+    async def give(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(status=self.status, headers={"Content-Length": str(self.promised)})
-        await response.prepare(_request)
+        await response.prepare(request)
         await response.write(CONTENT)
+        if self.promised > len(CONTENT) and request.transport:
+            request.transport.close()
         return response
 
 

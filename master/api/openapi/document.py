@@ -136,7 +136,7 @@ def _query_parameter(option: Option) -> Schema:
     return {
         "name": option.name,
         "in": "query",
-        "required": False,
+        "required": option.required,
         "description": option.about,
         "schema": option.schema,
     }

@@ -13,6 +13,7 @@ from sliceworks.cli.main import exit_code_of
 JOB = {"job_id": "j", "name": "x"}
 STATUS = {"status": "paused"}
 STARTED = {"job_id": "j", "ex_id": "new"}
+COUNTS = {"pending": 1, "start": 1, "completed": 1, "error": 1}
 WORKERS = "5 workers have been add for execution: e"
 ASSET = "a" * 40
 NODE = {"node_id": "n", "hostname": "h", "state": "connected", "pid": 3, "total": 2, "active": []}
@@ -42,12 +43,7 @@ REQUESTS: list[tuple[list[str], str, str, Any]] = [
     (["job", "deactivate", "j"], "POST", "/jobs/j/_inactive", JOB),
     (["job", "delete", "j"], "DELETE", "/jobs/j", JOB),
     (["job", "log-level", "j", "warn"], "POST", "/jobs/j/_settings?log_level=warn", {"level": "warn"}),
-    (
-        ["slice", "count", "e"],
-        "GET",
-        "/ex/e/slices/_count",
-        dict.fromkeys(("pending", "start", "completed", "error"), 1),
-    ),
+    (["slice", "count", "e"], "GET", "/ex/e/slices/_count", COUNTS),
     (["asset", "show", "x:1"], "GET", "/assets/x/1?size=1", [{"id": ASSET, "name": "x", "version": "1.0.0"}]),
     (["asset", "delete", ASSET], "DELETE", f"/assets/{ASSET}", {"asset_id": ASSET}),
     (["cluster", "show"], "GET", "/", {"name": "c"}),
@@ -151,10 +147,8 @@ def test_a_table_shows_the_columns_that_matter(master: Any, capsys: pytest.Captu
 
 def test_errors_show_the_last_line_of_a_traceback(master: Any, capsys: pytest.CaptureFixture[str]) -> None:
     text = 'Traceback (most recent call last):\n  File "x"\nValueError: bad \x1b[31mrecord\n'
-    failed = {
-        "slice_id": "s", "ex_id": "e", "slicer_id": 0, "slicer_order": 1, "state": "error", "request": "1", "error": text
-    }  # fmt: skip
-    master.on("GET", "/ex/e/errors", [failed])
+    failed = {"slice_id": "s", "ex_id": "e", "slicer_id": 0, "slicer_order": 1, "state": "error"}
+    master.on("GET", "/ex/e/errors", [{**failed, "request": "1", "error": text}])
     assert exit_code_of(["ex", "errors", "e", "-o", "table", "--url", master.url]) == 0
     assert capsys.readouterr().out.splitlines()[-1].endswith("ValueError: bad \\x1b[31mrecord")
 

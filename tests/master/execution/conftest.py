@@ -75,7 +75,7 @@ class Daemon:
         listed = {**self.held, **unacknowledged}
         return LinkHello(
             1,
-            self.ex_id,
+            EX_ID,
             1,
             b"",
             b"",
@@ -127,12 +127,14 @@ class Rig:
         ex_id: str = EX_ID,
         lineage: tuple[str, ...] = (),
         inheritance: Inheritance | None = None,
+        slicers: int = 1,
     ) -> None:
         self.random = random.Random(seed)
         self.ex_id = ex_id
         self.path = store_path(folder, ex_id)
         self.lineage = Lineage(lineage, partial(store_path, folder))
         self.inheritance = inheritance
+        self.slicers = slicers
         self.slices = slices
         self.rules = rules
         self.daemons = [Daemon(f"node-{n}") for n in range(daemons)]
@@ -167,7 +169,7 @@ class Rig:
             daemon.connection = None
         self.machine = ExecutionMachine(
             self.ex_id,
-            slicers=1,
+            slicers=self.slicers,
             rules=self.rules,
             snapshot=self.store.load(),
             wishes=self.wishes,
