@@ -49,8 +49,19 @@ COMMANDS: Final = {
 }
 
 
+class PipeClosedError(Exception):
+    """The reader of our stdout has seen enough."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are used."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """As click does, but a closed pipe is none of its errors, which end with code 1."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise PipeClosedError from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order in which a newcomer meets them."""
@@ -121,7 +132,7 @@ def exit_code_of(arguments: list[str]) -> int:
         return exit_code_for(error)
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of a pipe has seen enough
+    except PipeClosedError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except PermissionError as error:

@@ -21,6 +21,7 @@ from sliceworks.master.store.records import AssetRecord, JobRecord, StoredExecut
 from sliceworks.protocol.actor import MailboxClosed, MailboxFull
 from sliceworks.protocol.clock import Clock
 from sliceworks.protocol.errors import (
+    ConflictError,
     GoneError,
     InvalidError,
     NotFoundError,
@@ -164,7 +165,7 @@ class Commands:
                 ef.StatusIs,
                 patience_ms=self._timeout_ms + (wait_ms or 0),
             )
-        except NotFoundError:  # it ended between the two looks
+        except ConflictError:  # it ended between the two looks
             return (await self._store.execution(ex_id)).row.status
         return reply.status
 

@@ -63,7 +63,8 @@ CHILDREN_POSTGRES: Final = "sliceworks.master.children_postgres"
 GC_THRESHOLDS: Final = (50_000, 20, 100)
 """Answers about a thousand nodes are many small objects without cycles: seldom is often enough.
 
-Making one took 37 ms (p99 270) with the interpreter's own thresholds, and takes 16 (p99 40) on the same busy machine.
+Making one took 37 ms (p99 270) with the interpreter's own thresholds, and takes 16 (p99 40) on the same
+busy machine.
 """
 
 END_SECONDS: Final = 10.0
@@ -94,7 +95,7 @@ async def _live(settings: Settings, context: DaemonContext) -> None:
                 store,
                 make_processes=processes,
                 validate=JobValidator(forks),
-                ask_reader=ReaderQuestion(forks),
+                ask_reader=ReaderQuestion(forks, AssetFolder(settings.assets_directory)),
                 bundles=BundleInspector(forks),
             )
             async with master.running(), _serving(master.app, listener):

@@ -10,17 +10,15 @@ from __future__ import annotations
 import asyncio
 import inspect
 import socket
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
 from sliceworks.master.asking import ask_child
-from sliceworks.operations.bundle import catalog_of
-from sliceworks.operations.bundle_outline import AssetPlace
+from sliceworks.master.assets.folder import AssetFolder
+from sliceworks.operations.bundle import catalog_of, place_at
 from sliceworks.operations.making import make_slicer
-from sliceworks.operations.registry import BUILT_IN
 from sliceworks.protocol.codec import pack, unpack
 from sliceworks.protocol.documents import ExecutionSpec
 from sliceworks.protocol.errors import InvalidError
@@ -31,16 +29,11 @@ _YES: Final = b"y"
 _NO: Final = b"n"
 
 
-class _Asset(Struct, frozen=True):
-    asset_id: str
-    name: str
-    version: str
-    directory: str
-
-
 class _Order(Struct, frozen=True):
+    """Whom to ask."""
+
     document: bytes  # of an execution
-    assets: list[_Asset]
+    directories: list[str]  # of its assets
 
 
 def run_question(sock: socket.socket, payload: bytes) -> int:
@@ -52,13 +45,15 @@ def run_question(sock: socket.socket, payload: bytes) -> int:
 class ReaderQuestion:
     """Asks readers in children of a fork server."""
 
-    def __init__(self, forks: ForkServer) -> None:
+    def __init__(self, forks: ForkServer, folder: AssetFolder) -> None:
         self._forks = forks
+        self._folder = folder
 
-    async def __call__(self, document: bytes, assets: Sequence[AssetPlace] = ()) -> bool:
+    async def __call__(self, document: bytes) -> bool:
         """Whether the reader of this execution document is recoverable; InvalidError if it does not say."""
-        places = [_Asset(item.asset_id, item.name, item.version, str(item.directory)) for item in assets]
-        payload = pack(_Order(document, places))
+        assets = ExecutionSpec.model_validate_json(document).assets or ()
+        directories = [str(self._folder.directory(asset_id)) for asset_id in assets]
+        payload = pack(_Order(document, directories))
         try:
             answer = await ask_child(self._forks, "reader", payload, timeout_seconds=TIMEOUT_SECONDS)
         except TimeoutError as error:
@@ -68,13 +63,10 @@ class ReaderQuestion:
 
 
 async def _is_recoverable(order: _Order) -> bool:
-    places = [
-        AssetPlace(item.asset_id, item.name, item.version, Path(item.directory)) for item in order.assets
-    ]
     try:
         spec = ExecutionSpec.model_validate_json(order.document)
-        slicer = make_slicer(spec, catalog_of(places) if places else BUILT_IN)
-        answer = slicer.is_recoverable()
+        catalog = catalog_of([place_at(Path(directory)) for directory in order.directories])
+        answer = make_slicer(spec, catalog).is_recoverable()
         return bool(await answer if inspect.isawaitable(answer) else answer)
     except Exception:  # noqa: BLE001 - authors' code; the execution will fail with the same error, and tell it
         return True

@@ -49,12 +49,12 @@ class SliceHistory:
 def _merge(places: Sequence[StorePlace], page: Page) -> list[Record]:
     end = time.monotonic() + MAX_READ_SECONDS
     ahead = min(_READ_AHEAD, (page.offset + page.size) // max(1, len(places)) + 1)
-    ordered = [_errors(place, page, ahead, end) for place in places]
+    ordered = [_errors(place, page, ahead=ahead, end=end) for place in places]
     merged = heapq.merge(*ordered, key=merge_key(page.order))
     return list(islice(merged, page.offset, page.offset + page.size))
 
 
-def _errors(place: StorePlace, page: Page, ahead: int, end: float) -> Iterator[Record]:
+def _errors(place: StorePlace, page: Page, *, ahead: int, end: float) -> Iterator[Record]:
     """All of one execution, part by part, so that not much more is read than is wanted."""
     part = replace(page, size=ahead, offset=0)
     while records := read_list(place, SliceList(part, SliceState.ERROR)):

@@ -6,7 +6,7 @@ from sliceworks.operations.errors import FatalSliceError, SoftTimeoutError
 from sliceworks.operations.operation_api import Observer, OperationAPI
 from sliceworks.operations.options import OperationOptions, StrictOptions
 from sliceworks.operations.processors import BatchProcessor, EachProcessor, FilterProcessor, MapProcessor
-from sliceworks.operations.reader import Fetcher, ParallelSlicer, Recovery, Slicer
+from sliceworks.operations.reader import Fetcher, ParallelSlicer, Recovery, SliceEnd, SliceInfo, Slicer
 from sliceworks.operations.record import DataEntity, Record, RecordBatch, Records
 from sliceworks.protocol.errors import Fault
 
@@ -29,6 +29,8 @@ __all__ = [
     "RecordBatch",
     "Records",
     "Recovery",
+    "SliceEnd",
+    "SliceInfo",
     "Slicer",
     "SoftTimeoutError",
     "StrictOptions",

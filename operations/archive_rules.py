@@ -21,6 +21,7 @@ WHEEL: Final = ".whl"
 WHEELS_FOLDER: Final = ".wheels"
 """Where the wheels of a bundle are unpacked to; no entry may be named so."""
 
+_MAX_SHOWN: Final = 60
 _RESERVED: Final = (WHEELS_FOLDER, ".sliceworks")
 _DRIVE: Final = re.compile(r"[A-Za-z]:")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
@@ -82,7 +83,7 @@ def check_entries(entries: Iterable[ZipEntry], limits: ArchiveLimits) -> None:
 def check_entry(entry: ZipEntry, limits: ArchiveLimits) -> None:
     """Raise ArchiveError for a name, a kind or a size that may not be."""
     if trouble := _name_trouble(entry.name, limits):
-        message = f"{entry.name[:200]!r}: {trouble}"
+        message = f"{entry.name[:_MAX_SHOWN]!r}: {trouble}"
         raise ArchiveError(message)
     kind = stat.S_IFMT(entry.mode)
     if kind not in (0, stat.S_IFDIR if entry.is_directory else stat.S_IFREG):

@@ -3,8 +3,8 @@
 Nothing is imported before somebody asks for an operation by its name, so a worker imports what its job uses
 and no more.  Everything here runs authors' code: only ever call it in a child process.
 
-A catalog knows an operation as `name@<asset id>`, and also as `name` if only one of the assets has it; it then
-hides a built-in one of that name.
+A catalog knows an operation as `name@<asset id>`, and also as `name` if only one of the assets has it; it
+then hides a built-in one of that name.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def inspect_bundle(directory: Path, *, asset_id: str, name: str, version: str) -
 
 
 def catalog_of(places: Iterable[AssetPlace]) -> Catalog:
-    """The built-in operations and those of these assets; BundleError if one of them is not there as it should."""
+    """The built-in operations and those of these assets; BundleError if one of these is in disorder."""
     items = [_Item(place, outline) for place in places for outline in outlines_of(place)]
     if not items:
         return BUILT_IN
@@ -105,7 +105,7 @@ class _Maker(Generic[K]):
 
 
 class _LazyKinds(Mapping[str, K]):
-    """Kinds that are made when they are asked for; a name that turns out to be nothing is the built-in one's."""
+    """Kinds that are made when they are asked for; a name that turns out to be no operation is built-in."""
 
     def __init__(self, built_in: Mapping[str, K], makers: Mapping[str, _Maker[K]]) -> None:
         self._built_in = built_in

@@ -38,7 +38,7 @@ class Loaded:
 
 
 def load_operation(place: AssetPlace, outline: Outline) -> Loaded:
-    """Import what belongs to an operation; BundleError if that fails, or its classes are not as they should."""
+    """Import what belongs to an operation; BundleError if that fails, or its classes are in disorder."""
     loader = _Loader(place, outline)
     return loader.load_folder() if outline.files else loader.load_module()
 
@@ -58,15 +58,13 @@ class _Loader:
         return self._kinds(found)
 
     def load_module(self) -> Loaded:
-        module = self._imported(self._outline.name)
+        module, file = self._imported(self._outline.name), f"{self._outline.name}.py"
         found: dict[str, type] = {}
         for part, (bases, what) in _WANTED.items():
             classes = _leaves(_classes(module, bases))
             own = [item for item in classes if item.__module__ == module.__name__]
             if len(own) > 1 and part != "schema":
-                raise self._error(
-                    f"{self._outline.name}.py", f"has {_names(own)}: one class that is {what} is wanted"
-                )
+                raise self._error(file, f"has {_names(own)}: one class that is {what} is wanted")
             if own:
                 found[part] = own[0]
         found.pop("schema", None)
@@ -75,11 +73,9 @@ class _Loader:
                 reason = (
                     f"has {_names([found[one]])} but no class that is {_WANTED[other][1]}: a reader has both"
                 )
-                raise self._error(f"{self._outline.name}.py", reason)
+                raise self._error(file, reason)
         if "slicer" in found and "processor" in found:
-            raise self._error(
-                f"{self._outline.name}.py", "is a reader and a processor: it can only be one of the two"
-            )
+            raise self._error(file, "is a reader and a processor: it can only be one of the two")
         return self._kinds(found)
 
     def _kinds(self, found: dict[str, Any]) -> Loaded:
@@ -117,8 +113,9 @@ class _Loader:
         if part.Options is schema:
             return part
         if part.Options is not OperationOptions:
-            reason = f"class {part.__name__} has Options of its own, and there is a schema.py: remove one of the two"
-            raise self._error(f"{self._outline.name}/{file}.py", reason)
+            reason = f"class {part.__name__} has Options of its own, and there is a schema.py: keep one"
+            path = f"{self._outline.name}/{file}.py"
+            raise self._error(path, reason)
         derived: type[Operation] = _with_options(part, schema)
         return derived
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sliceworks.operations.bundle_outline import AssetPlace
 from sliceworks.operations.slice_time import SliceTime
 
 
@@ -24,3 +25,5 @@ class OperationContext:
     """A folder for temporary files of this worker; None if there is none."""
     slice_time: SliceTime = field(default_factory=SliceTime)
     """How much time the slice in hand has left, if the job sets `slice_soft_timeout`."""
+    assets: tuple[AssetPlace, ...] = ()
+    """The job's assets, and where each of them is unpacked on this host; read only."""

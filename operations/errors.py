@@ -31,12 +31,12 @@ class UnknownAssetError(UnknownOperationError):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         identifier = name.partition("@")[2]
-        text = f"Invalid operation name for _op: {name}, could not find the hashID for asset identifier {identifier}"
-        self.args = (text,)
+        reason = f"could not find the hashID for asset identifier {identifier}"
+        self.args = (f"Invalid operation name for _op: {name}, {reason}",)
 
 
 class AmbiguousOperationError(InvalidError):
-    """Several assets of a job have an operation of this name; `kind` is reader, processor, api or observer."""
+    """Several assets of a job have this operation; `kind` is reader, processor, api or observer."""
 
     def __init__(self, name: str, kind: str) -> None:
         shown = "api" if kind == "observer" else kind

@@ -1,7 +1,7 @@
 """Which asset an operation is meant from: `op@asset:version` becomes `op@<asset id>`.
 
-What stands after the `@` must be written as in the job's `assets`, or be an asset's id.  After that an API may
-have its tag: `name@asset:version:tag`.  Where several readings are possible the one with the longest
+What stands after the `@` must be written as in the job's `assets`, or be an asset's id.  After that an API
+may have its tag: `name@asset:version:tag`.  Where several readings are possible the one with the longest
 identifier counts.  A pin that means no asset of the job is left as it is, and nothing has its name.
 """
 
@@ -36,15 +36,18 @@ def _entry(entry: object, fields: Sequence[str], ids: Mapping[str, str]) -> obje
     if not isinstance(entry, dict):
         return entry
     names = {field: entry[field] for field in fields if isinstance(entry.get(field), str)}
-    return {**entry, **{field: _pinned(name, ids) for field, name in names.items()}}
+    pinned = {field: _pinned(name, ids, may_have_tag=field != "_op") for field, name in names.items()}
+    return {**entry, **pinned}
 
 
-def _pinned(name: str, ids: Mapping[str, str]) -> str:
+def _pinned(name: str, ids: Mapping[str, str], *, may_have_tag: bool) -> str:
     own, at, identifier = name.partition("@")
     tag = ""
     while at and identifier:
         if identifier in ids:
             return f"{own}@{ids[identifier]}{tag}"
+        if not may_have_tag:
+            break
         identifier, colon, last = identifier.rpartition(":")
         tag = f"{colon}{last}{tag}"
     return name

@@ -5,8 +5,9 @@ A request is any JSON value but null, at most 1 MB as text.  It should say what 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import Any, TypeAlias
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
 
 from sliceworks.operations.base import Maybe, Operation, WorkerOperation
 from sliceworks.operations.record import Records
@@ -16,7 +17,31 @@ Recovery: TypeAlias = list[dict[str, Any]]
 `checkpoint` if it had given one."""
 
 
+@dataclass(frozen=True, slots=True)
+class SliceInfo:
+    """A slice, as the hooks of its slicer get it."""
+
+    slice_id: str
+    slicer_id: int
+    slicer_order: int
+    request: Any
+
+
+@dataclass(frozen=True, slots=True)
+class SliceEnd:
+    """How a slice ended."""
+
+    slice: SliceInfo
+    state: Literal["completed", "error"]
+
+
 class _SlicerBase(Operation):
+    """The hooks `on_…` tell what happened and is on record; they run beside `slice`, in the same loop.
+
+    What they raise is logged.  After a stop, or the death of the controller, what was not told yet never is:
+    a hook is for acknowledging, counting and showing, not for what must not be missed.
+    """
+
     def initialize(self, recovery: Recovery) -> Maybe:
         """Called once before the first slice; `recovery` is empty unless slicing goes on where it was."""
         return None
@@ -28,6 +53,22 @@ class _SlicerBase(Operation):
     def is_relocatable(self) -> bool | Awaitable[bool]:
         """Whether slicing may go on on another host."""
         return False
+
+    def on_slice_enqueued(self, sliced: SliceInfo) -> Maybe:
+        """A slice is on record and waits for a worker."""
+        return None
+
+    def on_slice_dispatch(self, sliced: SliceInfo) -> Maybe:
+        """A slice was given to a worker, for the first time or again."""
+        return None
+
+    def on_slice_complete(self, result: SliceEnd) -> Maybe:
+        """A slice is done: `completed`, or `error` when it is not tried again."""
+        return None
+
+    def on_execution_stats(self, statistics: Mapping[str, Any]) -> Maybe:
+        """Every few seconds: the counters of the execution, named as in the API (`processed`, `failed` …)."""
+        return None
 
     def max_queue_length(self) -> int | Awaitable[int]:
         """How many slices may wait to be worked on before this slicer is left alone."""

@@ -133,7 +133,7 @@ def resolve(name: str) -> OperationKind:
 
 
 def _unknown(name: str, known: Mapping[str, object]) -> UnknownOperationError:
-    """What to say of a name that is not known; one with an asset's id is compared with those of that asset."""
+    """What to say of an unknown name; one with an asset's id is compared with those of that asset."""
     own, at, identifier = name.partition("@")
     pin = f"{at}{identifier.partition(':')[0]}"
     same = [other.removesuffix(pin) for other in known if ("@" in other) == bool(at) and other.endswith(pin)]

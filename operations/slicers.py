@@ -8,16 +8,18 @@ request.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Literal, TypeAlias
 
 import orjson
+import structlog
 
 from sliceworks.operations.errors import SlicerError
+from sliceworks.operations.failure import error_text
 from sliceworks.operations.making import make_slicer
-from sliceworks.operations.reader import ParallelSlicer, Recovery, Slicer
+from sliceworks.operations.reader import ParallelSlicer, Recovery, SliceEnd, SliceInfo, Slicer
 from sliceworks.operations.registry import BUILT_IN, Catalog
 from sliceworks.protocol.documents import ExecutionSpec
 from sliceworks.protocol.messages import MAX_REQUEST_BYTES
@@ -32,6 +34,17 @@ class NothingNow(Enum):
 NOTHING_NOW: Final = NothingNow.NOTHING_NOW
 
 Slices: TypeAlias = list[bytes] | Literal[NothingNow.NOTHING_NOW] | None
+
+
+HOOKS: Final = {
+    "enqueued": "on_slice_enqueued",
+    "dispatch": "on_slice_dispatch",
+    "complete": "on_slice_complete",
+    "statistics": "on_execution_stats",
+}
+"""The methods of slicers that are told what happens."""
+
+log = structlog.get_logger(__name__)
 
 
 class _Source:
@@ -72,6 +85,8 @@ class SlicerSet:
         self.relocatable = traits.relocatable
         self.max_queue_length = traits.max_queue_length
         self._op = execution.operations[0].op
+        self.hooks = [hook for hook, method in HOOKS.items() if _is_overridden(slicer, method)]
+        """Which of enqueued, dispatch, complete and statistics the slicer wants to hear of."""
         self._is_endless = execution.lifecycle == "persistent"
         self._slicer = slicer
         self._sources = sources
@@ -130,6 +145,20 @@ class SlicerSet:
         """
         return self._sources[slicer_id].checkpoint
 
+    async def tell_slice(self, what: str, told: SliceInfo | SliceEnd) -> None:
+        """Call the hook; what it raises is logged."""
+        await self._call(HOOKS[what], told)
+
+    async def tell_statistics(self, statistics: Mapping[str, Any]) -> None:
+        """Call the hook; what it raises is logged."""
+        await self._call(HOOKS["statistics"], statistics)
+
+    async def _call(self, method: str, told: object) -> None:
+        try:
+            await _settled(getattr(self._slicer, method)(told))
+        except Exception as error:  # noqa: BLE001 - the author's code: what it is told of has happened anyway
+            log.error("slicer_hook_failed", op=self._op, hook=method, error=error_text(self._op, error))
+
     async def close(self) -> None:
         """Shut the slicers down; raises what the author's code raises."""
         await _settled(self._slicer.shutdown())
@@ -155,6 +184,10 @@ class SlicerSet:
         )
         message = f"slicer {slicer_id} of {self._op} made a request that cannot be used: {reason}"
         raise SlicerError(message)
+
+
+def _is_overridden(slicer: Slicer | ParallelSlicer, method: str) -> bool:
+    return getattr(type(slicer), method) is not getattr(Slicer, method)
 
 
 async def _traits(slicer: Slicer | ParallelSlicer) -> _Traits:

@@ -35,10 +35,8 @@ def unpack_wheels(directory: Path, limits: ArchiveLimits) -> None:
         wheel = _read(path, directory)
         by_package.setdefault(wheel.package, []).append(wheel)
     for package, wheels in sorted(by_package.items()):
-        best = min(
-            (wheel for wheel in wheels if wheel.rank is not None), key=lambda wheel: wheel.rank, default=None
-        )
-        if best is None:
+        best = min(wheels, key=lambda wheel: wheel.rank)
+        if best.rank == inf:
             names = ", ".join(wheel.path.name for wheel in wheels)
             message = f"no wheel of {package} is for the Python and the system of this host: {names}"
             raise ArchiveError(message)

@@ -20,7 +20,7 @@ from pydantic import (
     field_validator,
 )
 
-from sliceworks.protocol.durations import DurationMs
+from sliceworks.protocol.durations import AlsoText, DurationMs
 
 NonEmpty = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 LogLevel = Literal["trace", "debug", "info", "warn", "error", "fatal"]
@@ -34,7 +34,8 @@ def _no_bool(value: Any) -> Any:
     return value
 
 
-Count = Annotated[int, BeforeValidator(_no_bool)]
+Count = Annotated[int, BeforeValidator(_no_bool), AlsoText(r"^\s*\d+\s*$", "the same as text")]
+Flag = Annotated[bool, Field(strict=True)]
 
 
 def default_workers() -> int:
@@ -74,10 +75,10 @@ class JobSpec(BaseModel):
         default_factory=default_workers, ge=1, le=100_000, description="worker processes wanted"
     )
     slicers: Count = Field(default=1, ge=1, le=1_000, description="slicers that make slices side by side")
-    analytics: bool = True
-    active: bool = True
-    autorecover: bool = False
-    stateful: bool = False
+    analytics: Flag = True
+    active: Flag = True
+    autorecover: Flag = False
+    stateful: Flag = False
     max_retries: int = Field(
         default=3, ge=0, le=1_000_000, strict=True, description="tries after the first, for operation errors"
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
 
 _UNITS_MS = {
     "ms": 1, "millisecond": 1, "milliseconds": 1,
@@ -14,6 +16,7 @@ _UNITS_MS = {
     "h": 3_600_000, "hour": 3_600_000, "hours": 3_600_000,
     "d": 86_400_000, "day": 86_400_000, "days": 86_400_000,
 }  # fmt: skip
+_LONGEST_MS = 100 * 365 * _UNITS_MS["d"]
 _PATTERN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.IGNORECASE)
 
 
@@ -35,10 +38,30 @@ def _parse(value: Any) -> Any:
     return duration_ms(value)
 
 
+@dataclass(frozen=True, slots=True)
+class AlsoText:
+    """Marks a pydantic number that may also be sent as text; only its JSON schema is touched."""
+
+    pattern: str
+    about: str
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """The schema of the number, or of the text where it may be sent."""
+        number = handler(core)
+        if handler.mode == "serialization":
+            return number
+        return {"anyOf": [number, {"type": "string", "pattern": self.pattern, "description": self.about}]}
+
+
 DURATION = BeforeValidator(_parse)
 """What marks a pydantic field as a duration."""
 
-DurationMs = Annotated[int, DURATION, Field(ge=0)]
+DurationMs = Annotated[
+    int,
+    Field(ge=0, le=_LONGEST_MS),
+    DURATION,
+    AlsoText(r"^\s*\d+(\.\d+)?\s*[A-Za-z]*\s*$", "such as `30s` or `5 minutes`; a number is milliseconds"),
+]
 """A pydantic field type: milliseconds as int, written as a number or a text with a unit."""
 
 

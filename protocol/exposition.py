@@ -80,7 +80,7 @@ class Sheet:
         """The text and its content type: OpenMetrics for those who ask for it."""
         if wants_openmetrics(accept):
             return openmetrics.generate_latest(self), OPENMETRICS_TYPE  # type: ignore[no-untyped-call]
-        return generate_latest(self), CONTENT_TYPE_PLAIN_0_0_4  # type: ignore[no-untyped-call]  # as shipped
+        return generate_latest(self), CONTENT_TYPE_PLAIN_0_0_4
 
     def _made_for(self, name: str) -> _Made:
         if name not in self._made:

@@ -9,7 +9,7 @@
 All executions that need an asset wait for the same task.  An asset becomes visible as a whole, by one rename;
 what a crash leaves lies in `.node/work/` and is removed at the next start.  What is found at a start is
 compared with the digest noted when it was unpacked, and fetched again if anything differs.  Only what this
-daemon has noted is ever replaced or removed: a folder without a note is somebody else's, the master's perhaps.
+daemon has noted is ever replaced or removed: a folder without a note is another's, perhaps the master's.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Assets:
                     os.utime(self._note(asset_id))
 
     async def wait_for(self, asset_ids: Iterable[str], delayed: Delayed) -> None:
-        """Until all are ready; AssetError.  `delayed` is told why it takes long, then "" when that is over."""
+        """Until all are ready; AssetError.  `delayed` is told why it takes long, and "" at the end."""
         for asset_id in asset_ids:
             if asset_id not in self._ready or not self.directory(asset_id).is_dir():
                 await self._wait(asset_id, delayed)

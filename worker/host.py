@@ -71,13 +71,15 @@ def run_worker_process(sock: socket.socket, payload: bytes) -> int:
 async def _live(start: WorkerStart, *, pipe: SyncPipe[DaemonToHost], marker: Marker) -> int:
     try:
         execution = _prepare(start)
-        catalog = catalog_of([place_at(Path(asset.directory)) for asset in start.assets])
+        assets = tuple(place_at(Path(asset.directory)) for asset in start.assets)
+        catalog = catalog_of(assets)
         context = OperationContext(
             worker_id=start.worker_id,
             node_id=start.node_id,
             hostname=start.hostname,
             durable=start.durable,
             scratch=None,
+            assets=assets,
         )
         chain = await Chain.open(execution, context=context, marker=marker.operation, catalog=catalog)
     except BundleError as error:

@@ -2,11 +2,14 @@
 
 | standing | workers wanted            | left by                                |
 | -------- | ------------------------- | -------------------------------------- |
-| LISTED   | as assigned               | Unassigned, DrainStarted               |
+| LISTED   | as assigned               | Unassigned, DrainStarted; cut off      |
+| CUT_OFF  | none, without grace       | Assigned, Unassigned, DrainStarted     |
 | UNLISTED | none, with the last grace | Assigned: LISTED; DrainStarted         |
 | DRAINING | none, grace of the drain  | -                                      |
 
-While master and controller are both silent for too long (`contact.py`), none is wanted, without grace.
+Cut off: master and controller are both silent for too long (`contact.py`); none is wanted then, without
+grace.  A share that was cut off waits for the master's word, whoever is back: others may have it by now, or
+the execution may be called stopped.
 Wishes are whole: one that is repeated changes nothing, and a shorter grace holds for workers that are ending
 already.
 """
@@ -16,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Final
 
 from sliceworks.protocol.ids import WorkerId
 from sliceworks.worker.contact import NEVER, Contact
@@ -42,10 +46,14 @@ class Wish:
     grace_ms: int
 
 
+_NOTHING: Final = Wish(workers=0, grace_ms=0)
+
+
 class Standing(Enum):
     """What the master, or this daemon's own end, says of the pool."""
 
     LISTED = auto()
+    CUT_OFF = auto()
     UNLISTED = auto()
     DRAINING = auto()
 
@@ -127,9 +135,11 @@ class Staffing:
     def settle(self, now: int) -> list[Effect]:
         """Bring the crew nearer to what is wanted."""
         cut_off_at = self._contact.cut_off_at()
-        cut_off = now >= cut_off_at
-        wish = Wish(workers=0, grace_ms=0) if cut_off else self._wish
-        self.settle_at = NEVER if cut_off else cut_off_at
+        is_cut_off = now >= cut_off_at
+        if is_cut_off and self._standing is Standing.LISTED:
+            self._standing = Standing.CUT_OFF
+        self.settle_at = NEVER if is_cut_off else cut_off_at
+        wish = _NOTHING if is_cut_off or self._standing is Standing.CUT_OFF else self._wish
         living = self._crew.living()
         if len(living) > wish.workers:
             self._end(living[: len(living) - wish.workers], wish, now)

@@ -38,9 +38,7 @@ def _shape(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "error": first_line(str(row.get("error") or ""))}
 
 
-COLUMNS: Final = Columns(
-    "slice_id", ("slice_id", "ex_id", "slicer_order", "retry_count", "reason", "error"), _shape
-)
+COLUMNS: Final = Columns("slice_id", ("slice_id", "ex_id", "slicer_order", "reason", "error"), _shape)
 
 
 def errors_command(noun: Noun) -> click.Command:

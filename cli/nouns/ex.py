@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sliceworks.cli.client import Client
 
 COLUMNS: Final = Columns(
-    "ex_id", ("ex_id", "name", "_status", "_status_reason", "lifecycle", "workers", "_created", "_updated")
+    "ex_id", ("ex_id", "name", "_status", "workers", "_created", "_updated", "_status_reason")
 )
 
 

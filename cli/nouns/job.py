@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = Columns(
     "job_id",
-    ("job_id", "name", "lifecycle", "workers", "active", "_status", "_created", "_updated"),
+    ("job_id", "name", "_status", "lifecycle", "workers", "active", "_updated"),
     lambda row: {**row, **(row.get("ex") or {})},
 )
 

@@ -16,6 +16,7 @@ from sliceworks.master.commands import Commands
 from sliceworks.master.metrics.recent import RecentTimings
 from sliceworks.master.slices import SliceHistory
 from sliceworks.master.store.contract import ClusterStore
+from sliceworks.protocol.errors import InvalidError
 from sliceworks.protocol.settings import Settings
 
 PREFIXES: Final = ("", "/v1")
@@ -52,11 +53,20 @@ BOUND: Final[web.AppKey[list[Route]]] = web.AppKey("bound")
 """Every route that an application serves; `/openapi.json` is made from it."""
 
 
+async def _handle(route: Route, api: Api, request: web.Request) -> web.Response:
+    """A known option that is given twice says two things: neither is taken."""
+    for option in route.about.options if route.about else ():
+        if len(request.query.getall(option.name, ())) > 1:
+            message = f"{option.name} must be given once"
+            raise InvalidError(message)
+    return await route.handler(api, request)
+
+
 def bind(app: web.Application, api: Api, routes: Sequence[Route]) -> None:
     """Add routes with both prefixes, with and without a slash at the end."""
     app.setdefault(BOUND, []).extend(routes)
     for route in routes:
-        handler = partial(route.handler, api)
+        handler = partial(_handle, route, api)
         for prefix in PREFIXES:
             path = (prefix + route.path).rstrip("/")
             for spelling in ([path] if path else []) + [f"{path}/"]:

@@ -11,7 +11,8 @@ from sliceworks.master.api.context import Api, Route
 from sliceworks.master.api.description import DELETED, FILTER, About, page, some_of
 from sliceworks.master.api.latest import ex_id_of
 from sliceworks.master.api.options import deleted_only, page_of
-from sliceworks.master.api.rendering import Json, answer, controller_json, execution_json
+from sliceworks.master.api.rendering import Json, answer, controller_json
+from sliceworks.master.api.showing import shown_execution
 from sliceworks.master.search.fields import EXECUTIONS
 from sliceworks.protocol.errors import NotFoundError
 from sliceworks.protocol.states import ExecutionStatus
@@ -28,14 +29,13 @@ async def find_executions(api: Api, request: web.Request) -> list[Json]:
     executions = await api.store.executions(
         page, statuses=_statuses_of(request), deleted=deleted_only(request.query)
     )
-    hostname, trouble = api.settings.hostname, api.store.trouble
-    return [execution_json(stored, hostname, trouble=trouble) for stored in executions]
+    return [shown_execution(api, stored) for stored in executions]
 
 
 async def get_execution(api: Api, request: web.Request) -> web.Response:
     """One execution."""
     stored = await api.store.execution(request.match_info["ex_id"])
-    return answer(execution_json(stored, api.settings.hostname, trouble=api.store.trouble))
+    return answer(shown_execution(api, stored))
 
 
 async def get_controller(api: Api, request: web.Request) -> web.Response:

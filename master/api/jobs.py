@@ -9,14 +9,14 @@ from aiohttp import web
 
 from sliceworks.master.api import shapes
 from sliceworks.master.api.context import Api, Route
-from sliceworks.master.api.description import DELETED, FILTER, About, one_of, page, text
+from sliceworks.master.api.description import DELETED, FILTER, About, page, text
 from sliceworks.master.api.latest import latest_execution
 from sliceworks.master.api.options import deleted_only, page_of, read_object
-from sliceworks.master.api.rendering import Json, answer, execution_json, fields_of, job_json
+from sliceworks.master.api.rendering import Json, answer, job_json
+from sliceworks.master.api.showing import shown_execution, shown_fields
 from sliceworks.master.commands import Started
 from sliceworks.master.search.fields import JOBS
 from sliceworks.master.store.records import JobRecord
-from sliceworks.protocol.errors import InvalidError
 
 _ACTIVE: Final[dict[str, bool | None]] = {"true": True, "false": False}
 
@@ -49,7 +49,7 @@ async def get_job(api: Api, request: web.Request) -> web.Response:
 async def get_latest_execution(api: Api, request: web.Request) -> web.Response:
     """The latest execution of a job."""
     stored = await latest_execution(api, request)
-    return answer(execution_json(stored, api.settings.hostname, trouble=api.store.trouble))
+    return answer(shown_execution(api, stored))
 
 
 async def update_job(api: Api, request: web.Request) -> web.Response:
@@ -83,10 +83,7 @@ async def _with_executions(api: Api, request: web.Request, jobs: Sequence[JobRec
     if fields is None:
         return [job_json(job) for job in jobs]
     latest = await api.store.latest_executions([job.job_id for job in jobs])
-    executions = {
-        job_id: fields_of(execution_json(stored, api.settings.hostname, trouble=api.store.trouble), fields)
-        for job_id, stored in latest.items()
-    }
+    executions = {job_id: shown_fields(api, stored, fields) for job_id, stored in latest.items()}
     return [{**job_json(job), "ex": executions.get(job.job_id, {})} for job in jobs]
 
 
@@ -95,7 +92,7 @@ def _started_json(started: Started) -> dict[str, str]:
 
 
 LIST_OPTIONS: Final = (
-    one_of("active", "`false`: only inactive jobs, `true`: only the others", "true", "false"),
+    text("active", "`false`: only inactive jobs, `true`: only the others, anything else: all"),
     DELETED,
     *page(JOBS.orders, default="_updated:desc"),
     FILTER,

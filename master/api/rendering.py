@@ -21,6 +21,7 @@ Json = dict[str, Any]  # on its way out
 
 PYTHON_VERSION: Final = f"v{platform.python_version()}"
 _ARCHITECTURES: Final = {"x86_64": "x64", "aarch64": "arm64"}
+_DELETION: Final = ("_deleted", "_deleted_on")  # ours to say, whatever was posted
 _OTHER_SPELLINGS: Final = {
     "available_workers": "workers_available",
     "active_workers": "workers_active",
@@ -54,8 +55,9 @@ def architecture() -> str:
 def job_json(job: JobRecord) -> Json:
     """A job: as posted, with its identity."""
     deleted = _deleted_json(job.deleted_ms)
+    posted: Json = orjson.loads(job.document)
     return {
-        **orjson.loads(job.document),
+        **{name: value for name, value in posted.items() if name not in _DELETION},
         "job_id": job.job_id,
         "_context": "job",
         "_created": iso_from_ms(job.created_ms),
@@ -65,13 +67,16 @@ def job_json(job: JobRecord) -> Json:
     }
 
 
-def execution_json(stored: StoredExecution, hostname: str, *, trouble: str = "") -> Json:
-    """An execution: its document, and what became of it.
+def execution_json(
+    stored: StoredExecution, hostname: str, *, trouble: str = "", live: Statistics | None = None
+) -> Json:
+    """An execution: its document, and what became of it; `live` is what its controller counts now.
 
     While the store is in `trouble`, what it has of a living execution is not the newest, and the trouble is
     what that waits for.
     """
     row = stored.row
+    statistics = live or (row.statistics if _has_statistics(row) else None)
     waits_for_store = trouble and row.status not in TERMINAL_STATUSES
     document: Json = orjson.loads(stored.document)
     where = {"slicer_hostname": hostname, "slicer_port": row.port} if row.port else {}
@@ -84,18 +89,12 @@ def execution_json(stored: StoredExecution, hostname: str, *, trouble: str = "")
         "_status_reason": f"the state store cannot be written: {trouble}" if waits_for_store else row.reason,
         "_has_errors": row.has_errors,
         "_failureReason": row.failure,
-        "_slicer_stats": statistics_json(row.statistics) if _has_statistics(row) else {},
+        "_slicer_stats": statistics_json(statistics) if statistics else {},
         "_analytics": [_totals_json(totals, document) for totals in row.operations],
         "teraslice_version": API_VERSION,
         **where,
         **_deleted_json(stored.deleted_ms),
     }
-
-
-def fields_of(document: Json, fields: str) -> Json:
-    """A document cut to the named fields; no names: all of it."""
-    names = [name.strip() for name in fields.split(",") if name.strip()]
-    return {name: document[name] for name in names if name in document} if names else document
 
 
 def statistics_json(statistics: Statistics) -> Json:

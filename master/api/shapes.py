@@ -255,7 +255,7 @@ class Slice(TypedDict):
     _created: Time
     _updated: Time
     attempts: list[Attempt]
-    retry_count: NotRequired[int]
+    retry_count: int
     """tries after the first that operation errors made necessary, if there were any"""
     reason: NotRequired[Literal["failed", "timeout", "poison", "lost", "invalid", "revoked"]]
     """why it is in `error`"""
@@ -276,7 +276,19 @@ class Job(JobSpec):
     updated: Time = Field(alias="_updated")
     deleted: bool | None = Field(default=None, alias="_deleted", description="true if it was deleted")
     deleted_on: Time | None = Field(default=None, alias="_deleted_on")
-    ex: dict[str, Any] | None = Field(default=None, description="its latest execution, if it was asked for")
+    ex: Any = Field(default=None, description="its latest execution, if it was asked for")
+
+
+class InactiveJob(TypedDict):
+    """A job that does not count: it may be posted with anything in it, and is checked when it is made active."""
+
+    job_id: str
+    active: Literal[False]
+    _context: Literal["job"]
+    _created: Time
+    _updated: Time
+    _deleted: NotRequired[bool]
+    _deleted_on: NotRequired[Time]
 
 
 def _has_defaults_filled_in(schema: dict[str, Any]) -> None:
@@ -298,7 +310,7 @@ class Execution(ExecutionSpec):
     has_errors: bool = Field(alias="_has_errors")
     failure_reason: str = Field(alias="_failureReason")
     slicer_stats: Statistics | Annotated[dict[str, Any], Field(max_length=0)] = Field(
-        alias="_slicer_stats", description="written when it fails or ends; before, an empty object"
+        alias="_slicer_stats", description="what its controller counts; an empty object before there is one"
     )
     analytics_totals: list[Operation] = Field(alias="_analytics")
     teraslice_version: str
@@ -311,7 +323,7 @@ class Execution(ExecutionSpec):
     deleted_on: Time | None = Field(default=None, alias="_deleted_on")
 
 
-JobAsPosted: TypeAlias = Annotated[Job, AS_POSTED]
+JobAsPosted: TypeAlias = Annotated[Job | InactiveJob, AS_POSTED]
 
 
 class AssetIds(TypedDict):

@@ -37,8 +37,10 @@ async def count_slices(api: Api, request: web.Request) -> web.Response:
 
 
 async def list_errors(api: Api, request: web.Request) -> web.Response:
-    """Slices of one execution that failed; none for an execution that does not exist."""
-    return await _errors(api, request, [request.match_info["ex_id"]])
+    """Slices of one execution that failed."""
+    ex_id = request.match_info["ex_id"]
+    await api.store.execution(ex_id)
+    return await _errors(api, request, [ex_id])
 
 
 async def list_job_errors(api: Api, request: web.Request) -> web.Response:
@@ -67,8 +69,10 @@ _SLICES: Final = (
 
 ROUTES: Final = (
     Route("GET", "/ex/errors", list_all_errors, About("slices", list[shapes.Slice], _ERRORS)),
-    Route("GET", "/ex/{ex_id}/errors", list_errors, About("slices", list[shapes.Slice], _ERRORS)),
-    Route("GET", "/ex/{job_id}/errors/{ex_id}", list_errors, About("slices", list[shapes.Slice], _ERRORS)),
+    *(
+        Route("GET", path, list_errors, About("slices", list[shapes.Slice], _ERRORS, errors=(404,)))
+        for path in ("/ex/{ex_id}/errors", "/ex/{job_id}/errors/{ex_id}")
+    ),
     Route(
         "GET",
         "/jobs/{job_id}/errors",

@@ -12,7 +12,7 @@ import orjson
 
 MISSING: Final = "N/A"
 _GAP: Final = "  "
-_BREAKS: Final = {code: " " for code in (*range(0x20), 0x7F, 0x85, 0x2028, 0x2029)}
+_BREAKS: Final = dict.fromkeys((*range(0x20), 0x7F, 0x85, 0x2028, 0x2029), " ")
 
 
 def columns_of(fields: str, default: Sequence[str]) -> list[str]:
@@ -31,7 +31,9 @@ def table(
     cells = [[_cell(row, column, missing) for column in columns] for row in rows]
     body = cells or [[""] * len(columns)]
     titles = [_plain(column) for column in columns]
-    widths = [max(map(len, parts)) for parts in zip(titles if headers else [""] * len(titles), *body, strict=True)]
+    widths = [
+        max(map(len, parts)) for parts in zip(titles if headers else [""] * len(titles), *body, strict=True)
+    ]
     head = [titles, ["-" * width for width in widths]] if headers else []
     return "".join(_line(line, widths) for line in [*head, *body])
 

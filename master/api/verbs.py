@@ -92,8 +92,8 @@ _VERBS: Final = (
     ("stop", stop, About("executions", shapes.Status, _STOP, errors=(404,))),
     ("pause", pause, About("executions", shapes.Status, errors=(404, 409))),
     ("resume", resume, About("executions", shapes.Status, errors=(404, 409))),
-    ("workers", change_workers, About("executions", str, _WORKERS, errors=(404,))),
-    ("settings", change_settings, About("executions", shapes.Level, (_LOG_LEVEL,), errors=(404,))),
+    ("workers", change_workers, About("executions", str, _WORKERS, errors=(404, 409))),
+    ("settings", change_settings, About("executions", shapes.Level, (_LOG_LEVEL,), errors=(404, 409))),
 )
 
 ROUTES: Final = tuple(

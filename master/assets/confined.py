@@ -33,6 +33,7 @@ _FIRST_TO_KILL: Final = 1_000
 _ANSWERED: Final = 87
 """The exit code of a child that gave its answer; strangers' code that ends its process will hardly say so."""
 
+_BY_LIMITS: Final = (signal.SIGKILL, signal.SIGXCPU)
 _FORKS: Final = frozenset({"os.fork", "os.forkpty"})
 
 
@@ -193,5 +194,5 @@ def _trouble(status: int) -> str:
     code = os.waitstatus_to_exitcode(status)
     if code >= 0:
         return f"ends its process with exit code {code}" if code != _ANSWERED else ""
-    name = signal.Signals(-code).name
-    return f"is ended by {name}, perhaps because it takes too much memory or processor time"
+    hint = ", perhaps because it takes too much memory or processor time" if -code in _BY_LIMITS else ""
+    return f"is ended by {signal.Signals(-code).name}{hint}"

@@ -208,6 +208,8 @@ def _of_session(core: Core, ex_id: str, session: int) -> Execution | None:
 
 def _take_report(core: Core, execution: Execution, report: ControllerReport) -> None:
     execution.report = report
+    if report.phase != execution.resumed_from:
+        execution.resumed_from = ""
     has_errors = execution.row.has_errors or bool(report.failure) or report.counts.error > 0
     failure = report.failure or execution.row.failure
     core.change(execution, has_errors=has_errors, failure=failure)

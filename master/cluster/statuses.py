@@ -40,6 +40,8 @@ def status_of(execution: Execution) -> ExecutionStatus:
     if row.wishes.paused:
         return S.PAUSED
     phase = execution.report.phase if execution.report else ""
+    if phase and phase == execution.resumed_from:
+        return S.RUNNING
     return _OF_PHASE.get(phase, _without_phase(row.status))
 
 

@@ -20,12 +20,11 @@ from sliceworks.master.store.records import AddJob, ExecutionRow
 from sliceworks.protocol.errors import (
     ConflictError,
     InvalidError,
-    NotFoundError,
     SliceworksError,
     UnavailableError,
 )
 from sliceworks.protocol.messages import Wishes
-from sliceworks.protocol.states import ExecutionStatus
+from sliceworks.protocol.states import INIT_STATUSES, ExecutionStatus
 
 S = ExecutionStatus
 
@@ -69,7 +68,8 @@ def pause(core: Core, event: ev.PauseRequested) -> None:
     if execution is None or refusal:
         return _reject(core, event.request, refusal or _not_active(event.ex_id))
     core.change(execution, wishes=structs.replace(execution.row.wishes, paused=True))
-    core.set_status(execution, S.PAUSED)
+    if execution.row.status is not S.RECOVERING or isinstance(execution.controller, Attached):
+        core.set_status(execution, S.PAUSED)
     core.after_save(ef.Answer(event.request, ef.StatusIs(S.PAUSED)), execution)
     return None
 
@@ -81,6 +81,7 @@ def resume(core: Core, event: ev.ResumeRequested) -> None:
     if execution is None or refusal:
         return _reject(core, event.request, refusal or _not_active(event.ex_id))
     core.change(execution, wishes=structs.replace(execution.row.wishes, paused=False))
+    execution.resumed_from = execution.report.phase if execution.report else ""
     core.set_status(execution, status_of(execution))
     core.after_save(ef.Answer(event.request, ef.StatusIs(S.RUNNING)), execution)
     return None
@@ -147,9 +148,9 @@ def _refusal(execution: Execution | None, ex_id: str, verb: str) -> SliceworksEr
     if execution is None or execution.is_terminal:
         return _not_active(ex_id)
     row = execution.row
-    if row.wishes.stopping or row.fate.outcome or row.fate.verdict:
-        return ConflictError(f"Execution {ex_id} is {row.status}, it is too late to {verb} it")
-    if not isinstance(execution.controller, Attached):
+    is_ending = row.wishes.stopping or row.fate.outcome or row.fate.verdict
+    is_early = row.status in INIT_STATUSES and not isinstance(execution.controller, Attached)
+    if is_ending or is_early:
         return ConflictError(f"Execution {ex_id} is not available to {verb}")
     return None
 
@@ -173,8 +174,9 @@ def _workers_after(wanted: int, change: ev.WorkersChange) -> int:
     return workers
 
 
-def _not_active(ex_id: str) -> NotFoundError:
-    return NotFoundError(f"no active execution context was found for ex_id: {ex_id}")
+def _not_active(ex_id: str) -> ConflictError:
+    """It is over: whether there is such an execution was looked up before."""
+    return ConflictError(f"no active execution context was found for ex_id: {ex_id}")
 
 
 def _reject(core: Core, request: int, error: SliceworksError) -> None:

@@ -152,7 +152,7 @@ class Controller:
         self._info, self._report = _info(start), machine.report
         port: int = self.listener.getsockname()[1]
         self._session = MasterSession(start, port, report=machine.report, tell=ref.tell)
-        slicer = SlicerChild(
+        self._slicer = SlicerChild(
             forks,
             SlicerStart(start.execution, [], start.log_level, start.log_format, start.assets_directory),
             ref.tell,
@@ -162,7 +162,7 @@ class Controller:
             self.links,
             writer=self._writer,
             source=self._source,
-            slicer=slicer,
+            slicer=self._slicer,
             session=self._session,
             log_level=start.log_level,
         )
@@ -232,6 +232,7 @@ class Controller:
             task.cancel()
         if end is not End.REFUSED:
             await self._writer.idle()
+            await self._slicer.left()
 
 
 class Execution(Actor[ev.Event]):

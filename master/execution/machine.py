@@ -18,6 +18,7 @@ from sliceworks.master.execution.journal import Journal
 from sliceworks.master.execution.leases import LeaseTable
 from sliceworks.master.execution.links import LinkTable
 from sliceworks.master.execution.model import Now, Rules, Slice
+from sliceworks.master.execution.news import News
 from sliceworks.master.execution.phase import (
     Ended,
     Ending,
@@ -400,7 +401,10 @@ class ExecutionMachine:
 
     def _take_page(self, rows: list[SliceRow], *, complete: bool) -> None:
         self._loading = False
-        self._queue.extend([_slice_of(row) for row in rows if row.seq not in self._adopted])
+        items = [_slice_of(row) for row in rows if row.seq not in self._adopted]
+        self._queue.extend(items)
+        if self._news:
+            self._news.know(items)
         self._backlog_after = None if complete or not rows else rows[-1].seq
 
     def _floor(self) -> int:

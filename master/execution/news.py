@@ -1,7 +1,7 @@
 """What slicers hear of their slices, if they want to: queued, given to a worker, done; and the counters.
 
-Only made when the slicer child lists hooks that its slicer overrides; without any, nothing of this runs.  All of
-it is read off the batches that are written, and told once they are durable, so a slicer never hears of
+Only made when the slicer child lists hooks that its slicer overrides; without any, nothing of this runs.  All
+of it is read off the batches that are written, and told once they are durable, so a slicer never hears of
 something that did not happen.  What a controller or slicer child that dies has not told is not told again.
 """
 

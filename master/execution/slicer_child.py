@@ -6,9 +6,11 @@ first.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from msgspec import structs
@@ -19,6 +21,8 @@ from sliceworks.protocol.codec import Decoder, pack
 from sliceworks.protocol.forkserver import Child, ExitStatus, ForkServer
 from sliceworks.protocol.messages import ControllerToSlicer, LogFrom, SlicerToController, StopSlicing
 from sliceworks.protocol.pipe import AsyncPipe
+
+LEAVE_SECONDS: Final = 3
 
 log = structlog.get_logger(__name__)
 
@@ -34,12 +38,14 @@ class SlicerChild:
         self._child: Child | None = None
         self._status: ExitStatus | None = None
         self._closed = False
+        self._gone = asyncio.Event()
         self._stopping = False
 
     async def start(self, recovery: list[dict[str, Any]]) -> None:
         """Spawn a child; the one before is dead."""
         payload = structs.replace(self._start, recovery=recovery)
         self._status, self._closed = None, False
+        self._gone.clear()
         self._child = await self._forks.spawn("slicer", pack(payload), on_exit=self._on_exit)
         self._pipe = await AsyncPipe.open(
             self._child.sock,
@@ -56,6 +62,14 @@ class SlicerChild:
         if self._pipe is not None:
             self._pipe.send(message)
 
+    async def left(self) -> None:
+        """Wait for a child that was told to stop: its slicers are shut down meanwhile, its hooks called."""
+        if self._child is None or not self._stopping:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self._gone.wait()
+
     def _on_exit(self, status: ExitStatus) -> None:
         self._status = status
         self._judge()
@@ -71,6 +85,7 @@ class SlicerChild:
             return
         os.close(self._child.pidfd)
         self._child, self._pipe = None, None
+        self._gone.set()
         if not self._stopping:
             self._tell(SlicerDied(_describe(self._status)))
 

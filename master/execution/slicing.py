@@ -20,6 +20,7 @@ import orjson
 import uvloop
 from msgspec import Struct
 
+from sliceworks.master.execution.slicer_hooks import HookRunner
 from sliceworks.operations.bundle import AssetPlace, BundleError, catalog_of, place_at
 from sliceworks.operations.slicers import NOTHING_NOW, SlicerSet
 from sliceworks.protocol import process
@@ -30,10 +31,12 @@ from sliceworks.protocol.messages import (
     MAX_ERROR_CHARS,
     ControllerToSlicer,
     LogFrom,
+    SliceNews,
     SlicerFailed,
     SlicerReady,
     SlicesMade,
     SlicingFinished,
+    StatisticsNews,
     StopSlicing,
     WantSlices,
 )
@@ -74,13 +77,21 @@ def run_slicer(sock: socket.socket, payload: bytes) -> int:
 class _SlicerTask:
     """One slicer: its credit, and what it has made but not sent."""
 
-    def __init__(self, slicer_id: int, pipe: AsyncPipe[ControllerToSlicer], slicers: SlicerSet) -> None:
+    def __init__(
+        self,
+        slicer_id: int,
+        pipe: AsyncPipe[ControllerToSlicer],
+        slicers: SlicerSet,
+        *,
+        hooks: HookRunner | None,
+    ) -> None:
         self.credit = 0
         self.wanted = asyncio.Event()
         self.gathered = asyncio.Event()
         self._slicer_id = slicer_id
         self._pipe = pipe
         self._slicers = slicers
+        self._hooks = hooks
         self._made: list[bytes] = []
         self._size = 0
 
@@ -121,6 +132,8 @@ class _SlicerTask:
         while self.credit <= 0:
             self.wanted.clear()
             await self.wanted.wait()
+        if self._hooks:
+            await self._hooks.has_room()
 
     async def _make_batch(self) -> object:
         """Gather until the batch is full; None when the slicer is done, NOTHING_NOW when it has nothing."""
@@ -149,6 +162,7 @@ class Slicing:
         self._recovery = [_decoded(entry) for entry in recovery]
         self._finished = {entry["slicer_id"] for entry in recovery if entry["finished"]}
         self._tasks: dict[int, _SlicerTask] = {}
+        self._hooks: HookRunner | None = None
         self._stop = asyncio.Event()
         self._closed = asyncio.Event()
 
@@ -169,12 +183,19 @@ class Slicing:
         catalog = catalog_of(self._assets)
         slicers = await SlicerSet.open(self._execution, recovery=self._recovery, catalog=catalog)
         try:
+            self._hooks = HookRunner(slicers) if slicers.hooks else None
             self._tasks = {
-                n: _SlicerTask(n, pipe, slicers) for n in range(slicers.slicers) if n not in self._finished
+                n: _SlicerTask(n, pipe, slicers, hooks=self._hooks)
+                for n in range(slicers.slicers)
+                if n not in self._finished
             }
             pipe.send(
                 SlicerReady(
-                    slicers.slicers, slicers.recoverable, slicers.relocatable, slicers.max_queue_length
+                    slicers.slicers,
+                    slicers.recoverable,
+                    slicers.relocatable,
+                    slicers.max_queue_length,
+                    slicers.hooks,
                 )
             )
             await self._until_done_or_stopped()
@@ -190,9 +211,15 @@ class Slicing:
                     for n, t in self._tasks.items()
                 ]
                 helpers.append(group.create_task(self._end_on_stop(), name="stop"))
+                hooks = [group.create_task(self._hooks.run(), name="hooks")] if self._hooks else []
                 if work:
                     await asyncio.wait(work)
                 for helper in helpers:
+                    helper.cancel()
+                if self._hooks:
+                    await self._stop.wait()
+                    await self._hooks.told()
+                for helper in hooks:
                     helper.cancel()
         except* _Stopped:
             pass
@@ -207,6 +234,9 @@ class Slicing:
                 if task := self._tasks.get(slicer_id):
                     task.credit += count
                     task.wanted.set()
+            case SliceNews() | StatisticsNews():
+                if self._hooks:
+                    self._hooks.tell(message)
             case LogFrom(level):
                 change_level(level)
             case StopSlicing():

@@ -1,7 +1,7 @@
 """A filter that was checked against the fields of a list: which value of what has to hold which test.
 
-A test of a field without a value never holds, so that its negation always does.  Of a path that leads to several
-values, through arrays, one has to hold it.
+A test of a field without a value never holds, so that its negation always does.  Of a path that leads to
+several values, through arrays, one has to hold it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from sliceworks.master.search.clauses import (
     Clause,
     End,
     Exists,
+    FieldName,
     Match,
     Pattern,
     Query,
@@ -109,10 +110,10 @@ def _resolved(clause: Clause, fields: FieldSet, now_ms: int) -> Condition:
     match clause:
         case Exists(field):
             return Leaf(Present(fields.find(field)))
-        case Match(None, value):
-            return Either(tuple(Leaf(_anywhere(target, value)) for target in fields.defaults))
-        case Match(field, value):
+        case Match(FieldName() as field, value):
             return Leaf(_match(fields.find(field), value, now_ms))
+        case Match(_, value):
+            return Either(tuple(Leaf(_anywhere(target, value)) for target in fields.defaults))
         case Within():
             return Leaf(_within(fields.find(clause.field), clause, now_ms))
 
@@ -134,7 +135,10 @@ def _match(target: Target, value: Value, now_ms: int) -> Test:
         return Like(target, value.pieces) if value.wild else _same(target, value.text)
     if value.wild:
         raise fault(value.column, f"{_name(target)} has no wildcards: compare it with a value or a range")
-    return _typed(target, kind, value, now_ms)
+    if kind is Kind.MOMENT:
+        period = _period(target, value, now_ms)
+        return Between(target, Bound(period.start_ms, included=True), Bound(period.end_ms, included=False))
+    return _typed(target, kind, value)
 
 
 def _same(target: Target, text: str) -> Same:
@@ -143,10 +147,7 @@ def _same(target: Target, text: str) -> Same:
     return Same(target, text=text, number=number_of(text), flag=_FLAGS.get(text))
 
 
-def _typed(target: Target, kind: Kind, value: Value, now_ms: int) -> Test:
-    if kind is Kind.MOMENT:
-        period = _period(target, value, now_ms)
-        return Between(target, Bound(period.start_ms, included=True), Bound(period.end_ms, included=False))
+def _typed(target: Target, kind: Kind, value: Value) -> Test:
     number, flag = number_of(value.text), _FLAGS.get(value.text)
     if kind is Kind.NUMBER and number is not None:
         return Same(target, number=number)

@@ -1,7 +1,7 @@
 """SQLite and PostgreSQL, each in its own words, with the same meaning.
 
-SQLite: JSON is walked by one `json_each` for each key of a path, which sees what is no array as an array of one;
-a pattern is one of GLOB.  PostgreSQL: a jsonpath in lax mode does the same, and a pattern is one of LIKE.
+SQLite: JSON is walked by one `json_each` for each key of a path, which sees what is no array as an array of
+one; a pattern is one of GLOB.  PostgreSQL: a jsonpath in lax mode does the same; a pattern is one of LIKE.
 """
 
 from __future__ import annotations
@@ -80,9 +80,7 @@ class PostgresDialect:
     def pattern(self, pattern: Pattern) -> str:
         """See `Dialect`."""
         return "".join(
-            _LIKE_WILDCARDS[piece]
-            if isinstance(piece, Wildcard)
-            else "".join(_LIKE.get(c, c) for c in piece)
+            _LIKE_WILDCARDS[piece] if isinstance(piece, Wildcard) else "".join(_LIKE.get(c, c) for c in piece)
             for piece in pattern
         )
 

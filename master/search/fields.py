@@ -136,7 +136,13 @@ EXECUTIONS: Final = FieldSet(
         _OPERATIONS,
     ),
     orders=frozenset(_EXECUTION_COLUMNS) - {"_context"}
-    | {"lifecycle", "slicers", "_slicer_stats.processed", "_slicer_stats.failed", "_slicer_stats.job_duration"},
+    | {
+        "lifecycle",
+        "slicers",
+        "_slicer_stats.processed",
+        "_slicer_stats.failed",
+        "_slicer_stats.job_duration",
+    },
 )
 SLICES: Final = FieldSet(
     "slices",

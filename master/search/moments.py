@@ -1,4 +1,4 @@
-"""Moments as clients write them: an ISO 8601 text means all the time that it names, `2026-11` a whole month."""
+"""Moments as clients write them: an ISO 8601 text is all the time that it names, `2026-11` a whole month."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Lucene's query language, parsed by luqum, as trees of our own.
 
 AND binds stronger than OR, and what stands side by side is joined by OR.  In such a list `+` marks what must
-hold and `-` or NOT what must not; if something must hold, the rest of the list does not matter, as nothing is ranked.  Every fault is an InvalidError that names the column.
+hold, `-` or NOT what must not; if something must hold, the rest of the list does not matter, as nothing is
+ranked.  Every fault is an InvalidError that names the column.
 
 Whatever the text, parsing it takes a few milliseconds at most: its length, the number of its words and signs,
 and how deep it is nested are limited, and nothing is tried twice.
@@ -17,7 +18,6 @@ from luqum.exceptions import ParseError  # type: ignore[import-untyped] # it has
 from luqum.thread import parse as parse_lucene  # type: ignore[import-untyped] # it has no annotations
 
 from sliceworks.master.search.clauses import (
-    Clause,
     End,
     Exists,
     FieldName,

@@ -113,12 +113,10 @@ class SqliteClusterStore:
             raise NotFoundError(message)
         return job_of(found[0])
 
-    async def jobs(
-        self, page: Page, *, active: bool | None = None, deleted: bool = False
-    ) -> list[JobRecord]:
+    async def jobs(self, page: Page, *, active: bool | None = None, deleted: bool = False) -> list[JobRecord]:
         """See the contract."""
         given = {"active": active, "deleted": deleted}
-        statement, values = listed(_SQL["jobs"], page, SQLITE, SQLITE_JOBS)
+        statement, values = listed(_SQL["jobs"], page, dialect=SQLITE, columns=SQLITE_JOBS)
         return await self._found(job_of, statement, {**values, **given})
 
     async def execution(self, ex_id: str) -> StoredExecution:
@@ -139,7 +137,7 @@ class SqliteClusterStore:
         """See the contract."""
         wanted = None if statuses is None else orjson.dumps(statuses).decode()
         given = {"statuses": wanted, "deleted": deleted}
-        statement, values = listed(_SQL["executions"], page, SQLITE, SQLITE_EXECUTIONS)
+        statement, values = listed(_SQL["executions"], page, dialect=SQLITE, columns=SQLITE_EXECUTIONS)
         return await self._found(execution_of, statement, {**values, **given})
 
     async def latest_executions(self, job_ids: Sequence[str]) -> Mapping[str, StoredExecution]:

@@ -41,14 +41,17 @@ _SLICE: Final = {
     "state": f"CASE s.state {_STATES} END",
     "_created": "s.created_ms",
     "_updated": "s.updated_ms",
-    "retry_count": f"CASE WHEN s.state = {_ERROR} AND s.op_errors > 0 THEN s.op_errors - 1 ELSE s.op_errors END",
+    "retry_count": f"(s.op_errors - CASE WHEN s.state = {_ERROR} AND s.op_errors > 0 THEN 1 ELSE 0 END)",
     "reason": "nullif(s.reason, '')",
 }
 
 
 def _error(attempts: str) -> str:
     """The text of the attempt that ended a slice."""
-    last = f"SELECT a.error FROM attempts a WHERE {attempts} AND a.error <> '' ORDER BY a.epoch DESC LIMIT 1"
+    last = (
+        f"SELECT a.error FROM attempts a WHERE {attempts} AND a.error <> '' "  # noqa: S608 - ours
+        "ORDER BY a.epoch DESC LIMIT 1"
+    )
     return f"CASE s.state WHEN {_ERROR} THEN coalesce(({last}), nullif(s.error, ''), s.reason) END"
 
 
@@ -66,7 +69,9 @@ def _below(name: str, columns: Mapping[str, str]) -> dict[str, str]:
 
 _REQUIRED: Final = frozenset({"seq", "_created", "_updated", "ex_id", "job_id", "name"})
 _COUNTERS: Final = ("processed", "failed", "job_duration")
-_POSTGRES_ACTIVE: Final = "CASE j.document::json ->> 'active' WHEN 'true' THEN true WHEN 'false' THEN false END"
+_POSTGRES_ACTIVE: Final = (
+    "CASE j.document::json ->> 'active' WHEN 'true' THEN true WHEN 'false' THEN false END"
+)
 _TEXT: Final = 'text COLLATE "C"'
 
 SQLITE_JOBS: Final = Columns(

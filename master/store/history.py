@@ -129,10 +129,9 @@ def _records(reader: Reader, seqs: Sequence[int], ex_id: ExId) -> list[dict[str,
     return records
 
 
-def _record(
-    row: Columns, later: Sequence[Columns], *, ex_id: ExId, nodes: dict[int, str]
-) -> dict[str, Any]:
+def _record(row: Columns, later: Sequence[Columns], *, ex_id: ExId, nodes: dict[int, str]) -> dict[str, Any]:
     attempts = _attempts(row, later, nodes)
+    retries = row["op_errors"] if row["state"] != SliceState.ERROR else max(0, row["op_errors"] - 1)
     record: dict[str, Any] = {
         "slice_id": row["slice_id"] or slice_id_of(ex_id, Seq(row["seq"])),
         "slicer_id": row["slicer_id"],
@@ -143,9 +142,9 @@ def _record(
         "_created": iso_from_ms(row["created_ms"]),
         "_updated": iso_from_ms(row["updated_ms"]),
         "attempts": attempts,
+        "retry_count": retries,
     }
-    retries = row["op_errors"] if row["state"] != SliceState.ERROR else max(0, row["op_errors"] - 1)
-    optional = {"retry_count": retries, "reason": row["reason"], "error": _error(row, attempts)}
+    optional = {"reason": row["reason"], "error": _error(row, attempts)}
     return record | {name: value for name, value in optional.items() if value}
 
 

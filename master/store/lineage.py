@@ -112,12 +112,13 @@ class Lineage:
         yield LineagePage(self._slices(chosen), complete=True)
 
     def _newest(self, kinds: Kinds, after: tuple[int, int]) -> Iterator[_Found]:
+        states = {int(state) for state, kind in _KIND_OF.items() if kind & kinds}
         members = [member for member in self._sources(kinds) if member >= after[0]]
         limit = max(10, _KEYS_AT_ONCE // max(1, len(members)))
         merged = heapq.merge(*(self._records(member, after, limit) for member in members))
         for _, records in groupby(merged, key=lambda found: found.key):
             *_, newest = records
-            if _KIND_OF[SliceState(newest.state)] & kinds:
+            if newest.state in states:
                 yield newest
 
     def _sources(self, kinds: Kinds) -> list[int]:

@@ -1,8 +1,8 @@
 """Lists of slices: which of an execution's slices are wanted, in which order, and what that may cost.
 
-The key of a list of slices is the order in which they were made; that of a list of errors is the time at which
-they ended.  Whatever is sorted or searched otherwise has to look at every slice, and is refused where there are
-many.
+The key of a list of slices is the order in which they were made; that of a list of errors is the time at
+which they ended.  Whatever is sorted or searched otherwise has to look at every slice, and is refused where
+there are many.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ AS_MADE: Final = (Order("_created"),)
 NEWEST_ERRORS: Final = (Order("_updated", descending=True),)
 
 _SEQ: Final = Column("seq", Kind.NUMBER)
-_ABSENT: Final = {"retry_count": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ class Scan:
 def scan_of(wanted: SliceList, head: Head, ex_id: ExId) -> Scan | None:
     """The cheapest way; None: there are no such slices.  InvalidError if every way costs too much."""
     candidates = _candidates(wanted.state, head)
-    if not candidates:
+    if wanted.state is not None and not candidates:
         return None
     order = tuple(_as_made(key) for key in wanted.page.order)
     page = replace(wanted.page, matching=_by_seq(wanted.page.matching, ex_id), order=order)
@@ -60,8 +59,8 @@ def scan_of(wanted: SliceList, head: Head, ex_id: ExId) -> Scan | None:
     if candidates > MAX_SEARCHED and not _by_key(wanted, in_error=in_error):
         key = "_updated" if in_error else "_created"
         message = (
-            f"execution {ex_id} has {candidates} such slices: above {MAX_SEARCHED} they can be sorted by {key} "
-            "alone, and filtered by slice_id alone"
+            f"execution {ex_id} has {candidates} such slices: above {MAX_SEARCHED} they can be sorted "
+            f"by {key} alone, and filtered by slice_id alone"
         )
         raise InvalidError(message)
     is_open = wanted.state in (SliceState.PENDING, SliceState.START)
@@ -117,12 +116,16 @@ def _by_seq(condition: Condition | None, ex_id: ExId) -> Condition | None:
     def graft(test: Test) -> Condition:
         if isinstance(test, Present) and _is_id(test):
             return Every(())
-        seq = seq_of(ex_id, SliceId(test.text)) if isinstance(test, Same) and test.text and _is_id(test) else None
+        seq = (
+            seq_of(ex_id, SliceId(test.text))
+            if isinstance(test, Same) and test.text and _is_id(test)
+            else None
+        )
         return Leaf(test) if seq is None else Leaf(Same(_SEQ, number=seq))
 
     return None if condition is None else grafted(condition, graft)
 
 
 def _rank(record: Mapping[str, Any], field: str) -> tuple[bool, Any]:
-    value = record.get(field, _ABSENT.get(field))
+    value = record.get(field)
     return value is not None, value

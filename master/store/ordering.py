@@ -7,7 +7,7 @@ from sliceworks.master.store.records import Order, Page
 
 
 def listed(
-    statement: str, page: Page, dialect: Dialect, columns: Columns, *, last: str = "number"
+    statement: str, page: Page, *, dialect: Dialect, columns: Columns, last: str = "number"
 ) -> tuple[str, dict[str, object]]:
     """A statement with its `{filter}` and `{order}` filled in, and the values that a page binds in it."""
     where = render(page.matching, dialect, columns)

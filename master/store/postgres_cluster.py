@@ -119,12 +119,10 @@ class PostgresClusterStore:
             raise NotFoundError(message)
         return job_of(found[0])
 
-    async def jobs(
-        self, page: Page, *, active: bool | None = None, deleted: bool = False
-    ) -> list[JobRecord]:
+    async def jobs(self, page: Page, *, active: bool | None = None, deleted: bool = False) -> list[JobRecord]:
         """See the contract."""
         given = {"active": active, "deleted": deleted}
-        statement, values = listed(_SQL["jobs"], page, POSTGRES, POSTGRES_JOBS)
+        statement, values = listed(_SQL["jobs"], page, dialect=POSTGRES, columns=POSTGRES_JOBS)
         return await self._found(job_of, statement, {**values, **given})
 
     async def execution(self, ex_id: str) -> StoredExecution:
@@ -145,7 +143,7 @@ class PostgresClusterStore:
         """See the contract."""
         wanted = None if statuses is None else [status.value for status in statuses]
         given = {"statuses": wanted, "deleted": deleted}
-        statement, values = listed(_SQL["executions"], page, POSTGRES, POSTGRES_EXECUTIONS)
+        statement, values = listed(_SQL["executions"], page, dialect=POSTGRES, columns=POSTGRES_EXECUTIONS)
         return await self._found(execution_of, statement, {**values, **given})
 
     async def latest_executions(self, job_ids: Sequence[str]) -> Mapping[str, StoredExecution]:

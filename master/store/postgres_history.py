@@ -48,7 +48,7 @@ class _RowReader:
 
     def find(self, scan: Scan) -> list[int]:
         query, columns = ("find_errors", _ERRORS) if scan.by_errors else ("find", POSTGRES_SLICES)
-        statement, values = listed(_SQL[query], scan.page, POSTGRES, columns, last="s.seq")
+        statement, values = listed(_SQL[query], scan.page, dialect=POSTGRES, columns=columns, last="s.seq")
         given = {**values, "ex": self._ex, "state": scan.state, "floor": scan.floor}
         with time_limited(self._connection):
             return [row["seq"] for row in self._connection.execute(statement.encode(), given)]

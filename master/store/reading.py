@@ -86,7 +86,9 @@ class _FileReader:
 
     def find(self, scan: Scan) -> list[int]:
         query = "find_errors" if scan.by_errors else "find"
-        statement, values = listed(_SQL[query], scan.page, SQLITE, SQLITE_SLICES, last="s.seq")
+        statement, values = listed(
+            _SQL[query], scan.page, dialect=SQLITE, columns=SQLITE_SLICES, last="s.seq"
+        )
         given = {**values, "state": scan.state, "floor": scan.floor}
         with time_limited(self._connection):
             return [row["seq"] for row in self._connection.execute(statement, given)]

@@ -6,12 +6,14 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, Any
 
 import orjson
 from pydantic import Field
 
+from sliceworks.operations.base import OperationSetup
+from sliceworks.operations.bundle_outline import AssetPlace
 from sliceworks.operations.options import StrictOptions
 from sliceworks.operations.processors import BatchProcessor
 from sliceworks.operations.record import Records
@@ -38,20 +40,27 @@ class Script(BatchProcessor):
         options: dict[str, str | int | float] = Field(default_factory=dict)
         """Environment variables for it, besides those of the worker."""
         asset: str | None = None
-        """Not available yet: must be left out."""
+        """One of the job's `assets`, written as there: `command` is the path of a file in it."""
 
         def check(self, job: Mapping[str, Any]) -> Iterable[Fault]:
-            """Says what cannot be done yet."""
+            """Finds what is sure to fail."""
             if not self.command:
                 yield Fault("command", "must not be empty")
-            if self.asset is not None:
-                yield Fault(
-                    "asset", "programs from assets are not available; give the path of an installed one"
-                )
+            if self.asset is not None and self.asset not in (job.get("assets") or ()):
+                yield Fault("asset", "must be one of the job's assets, written as there")
 
     op_config: Options
     keeps_batches = True
     makes_cycles = False
+
+    def __init__(self, setup: OperationSetup) -> None:
+        super().__init__(setup)
+        self._command: str = self.op_config.command
+
+    def initialize(self) -> None:
+        """Find the program, if it is in an asset."""
+        if self.op_config.asset is not None:
+            self._command = in_asset(self.op_config.asset, self._command, self.context.assets)
 
     def on_batch(self, records: Records) -> Records:
         """What the program answered."""
@@ -67,7 +76,7 @@ class Script(BatchProcessor):
         environment = os.environ | {name: str(value) for name, value in options.options.items()}
         try:
             return subprocess.run(
-                [options.command, *options.args],
+                [self._command, *options.args],
                 input=stdin,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
@@ -90,6 +99,27 @@ class Script(BatchProcessor):
             message = f"{self.op_config.command} must answer a JSON array of objects"
             raise TypeError(message)
         return records
+
+
+def in_asset(identifier: str, command: str, assets: Sequence[AssetPlace]) -> str:
+    """The path of the program; the asset is meant by its id, its name, or name and version."""
+    name, _, version = identifier.partition(":")
+    named = [place for place in assets if place.name == name]
+    exact = [place for place in named if place.version == version]
+    by_id = [place for place in assets if place.asset_id == identifier]
+    found = by_id or exact or named
+    if len(found) != 1:
+        message = f"asset {identifier} can be any of {len(found)} of the job: give its version, or its id"
+        raise ValueError(message)
+    [place] = found
+    path = (place.directory / command).resolve()
+    if not path.is_relative_to(place.directory.resolve()) or not path.is_file():
+        message = f"there is no file {command}"
+        raise place.error(message)
+    if not os.access(path, os.X_OK):
+        message = f"{command} cannot be executed: make it executable (chmod +x) before the zip is built"
+        raise place.error(message)
+    return str(path)
 
 
 def _ending(code: int) -> str:

@@ -1,6 +1,6 @@
 """Every command of `sliceworks` once in a pipe and once on a terminal; as a program it prints the transcript.
 
-    python -m tests.acceptance.every_command > transcript.txt
+python -m tests.acceptance.every_command > transcript.txt
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def play_clusters(stage: Stage) -> list[Played]:
     stage.do("run", stage.file("short.json", SHORT), "--data-dir", str(data / "run"))
     stage.do("run", stage.file("broken.json", BROKEN), "--data-dir", str(data / "run"), code=10)
     stage.do("dev", "--port", "0", "--workers", "1", "--data-dir", str(data / "dev"), interrupt_at="ready ")
-    stage.do("master", "--port", "0", "--data-dir", str(data / "m"), interrupt_at="master_started")
+    stage.do("master", "--port", "0", "--data-dir", str(data / "m"), interrupt_at="master_ready")
     stage.do("worker", "--port", "1", "--data-dir", str(data / "w"), interrupt_at="node_started")
     return stage.played
 

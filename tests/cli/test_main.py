@@ -83,3 +83,13 @@ def test_faults_are_listed_below_the_message() -> None:
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code_of(["--version"]) == 0
     assert capsys.readouterr().out.startswith("0.")
+
+
+def test_a_closed_pipe_is_quiet() -> None:
+    program = (
+        "import os, sys; from sliceworks.cli.main import main; os.close(1); "
+        "reader, writer = os.pipe(); os.close(reader); assert writer == 1 or os.dup2(writer, 1); "
+        "sys.argv = ['sliceworks', 'config', 'show', '-o', 'ndjson']; main()"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -16,7 +16,7 @@ from sliceworks.cli.scaffold import check_name
 from sliceworks.protocol.errors import InvalidError
 from tools.tree import ROOT
 
-RUFF_RULES = "E,F,W,I,N,UP,B,A,C4,RET,SIM"
+RUFF_RULES = "E,F,W,N,UP,B,A,C4,RET,SIM"
 
 
 def new(tmp_path: Path, name: str, kind: str) -> Path:

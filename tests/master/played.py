@@ -200,7 +200,7 @@ class PlayedMaster:
                 make_processes=make,
                 validate=validate,
                 ask_reader=ask_reader,
-                bundles=PlayedBundles(),
+                bundles=bundles or PlayedBundles(),
             )
             async with master.running(), TestClient(TestServer(master.app)) as client:
                 yield cls(given, client, made[0])
@@ -253,6 +253,15 @@ class PlayedMaster:
         async with self.peer("/_ws/controller", MasterToController) as peer:
             await peer.send(hello_of(order))
             yield peer
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Wait for something that nobody tells."""
+    async with asyncio.timeout(5):
+        while True:
+            if is_so():
+                return
+            await asyncio.sleep(0.005)
 
 
 def hello_of(order: ef.SpawnController, **changes: Any) -> ControllerHello:

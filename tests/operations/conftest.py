@@ -141,8 +141,8 @@ def bundle(tmp_path: Path) -> Iterator[MakeBundle]:
         return AssetPlace(asset_id, "tools", version, folder)
 
     yield make
-    isolation._bundles.clear()  # noqa: SLF001 - nothing but a test ever forgets a bundle
-    isolation._forget_modules(isolation.PREFIX.removesuffix("."))  # noqa: SLF001
+    isolation._bundles.clear()
+    isolation._forget_modules(isolation.PREFIX.removesuffix("."))
     sys.meta_path[:] = finders
     importlib.import_module = import_module
     monkey.undo()

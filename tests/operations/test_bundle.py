@@ -175,7 +175,7 @@ def test_options_of_its_own_beside_a_schema_are_refused(bundle: MakeBundle) -> N
         "def map", "from sliceworks.operations import StrictOptions as Options\n    def map"
     )
     place = bundle({"a/processor.py": own, "a/schema.py": SCHEMA})
-    assert "class Shout has Options of its own, and there is a schema.py" in fault_of(place)
+    assert "class Shout has Options of its own, and there is a schema.py: keep one" in fault_of(place)
 
 
 def test_a_class_may_come_from_a_helper(bundle: MakeBundle) -> None:
@@ -216,7 +216,7 @@ def test_a_catalog_knows_names_and_pins(bundle: MakeBundle) -> None:
     assert isinstance(catalog.resolve_api(f"money@{place.asset_id}:tag"), ApiKind)
     assert catalog.resolve_api("money:tag") == catalog.resolve_api("money")
     assert catalog.resolve("noop") is BUILT_IN.resolve("noop")
-    with pytest.raises(UnknownOperationError, match="operation: loudd; did you mean loud?"):
+    with pytest.raises(UnknownOperationError, match=r"operation: loudd; did you mean loud\?"):
         catalog.resolve("loudd")
     with pytest.raises(UnknownOperationError, match=f"operation: loudd@{place.asset_id}; did you mean loud?"):
         catalog.resolve(f"loudd@{place.asset_id}")

@@ -62,7 +62,14 @@ def test_each_imports_its_own(code: MakeCode, text: str) -> None:
 
 
 def test_imports_inside_functions_happen_when_they_are_called(code: MakeCode) -> None:
-    text = "def find():\n    from shared import NAME\n    return NAME\nclass Op:\n    def go(self):\n        return find()"
+    text = """
+        def find():
+            from shared import NAME
+            return NAME
+        class Op:
+            def go(self):
+                return find()
+        """
     first, second = two_versions(code, {"op.py": text})
     assert [second.find(), first.find(), second.Op().go(), first.Op().go()] == [
         "second",
@@ -96,7 +103,7 @@ def test_packages_import_absolutely_and_relatively(code: MakeCode) -> None:
             from helpers.deep.text import shout
             found = [my_op.schema.LIMIT, again.LIMIT, third.LIMIT, LIMIT, shout("a")]
             """,
-        "helpers/deep/text.py": "from ..loud import volume\ndef shout(text):\n    return text.upper() * volume",
+        "helpers/deep/text.py": "from ..loud import volume\ndef shout(text): return text.upper() * volume",
         "helpers/loud.py": "volume = 2",
     }
     assert code(files).load("my_op.processor").found == [3, 3, 3, 3, "AA"]
@@ -161,7 +168,7 @@ def test_changing_a_module_at_run_time_stays_in_the_bundle(code: MakeCode) -> No
 def test_objects_are_pickled_under_their_own_bundle(code: MakeCode) -> None:
     first, second = two_versions(code, {"op.py": "class Thing:\n    pass"})
     for module in (first, second):
-        assert type(pickle.loads(pickle.dumps(module.Thing()))) is module.Thing  # noqa: S301 - our own bytes
+        assert type(pickle.loads(pickle.dumps(module.Thing()))) is module.Thing
     assert first.Thing is not second.Thing
 
 
@@ -182,7 +189,7 @@ def test_processes_that_python_starts_find_the_code(bundle: MakeBundle, tmp_path
     (tmp_path / "program.py").write_text(PROGRAM)
     command = [sys.executable, "program.py", method, *(str(place.directory) for place in places)]
     paths = os.pathsep.join(path for path in sys.path if path)
-    done = subprocess.run(  # noqa: S603 - our own program
+    done = subprocess.run(
         command, cwd=tmp_path, env={"PYTHONPATH": paths}, capture_output=True, text=True, check=False
     )
     assert done.stdout == "['x', 'yy']\n", done.stderr

@@ -257,8 +257,8 @@ GOLDEN: Final[dict[str, tuple[msgspec.Struct, list[object], str]]] = {
     ),
     "SlicerReady": (
         m.SlicerReady(slicers=2, recoverable=True, relocatable=False, max_queue_length=10000),
-        [50, 2, True, False, 10000],
-        "95 32 02 c3 c2 cd 27 10",
+        [50, 2, True, False, 10000, []],
+        "96 32 02 c3 c2 cd 27 10 90",
     ),
     "WantSlices": (
         m.WantSlices(slicer_id=0, count=500),
@@ -288,12 +288,12 @@ GOLDEN: Final[dict[str, tuple[msgspec.Struct, list[object], str]]] = {
     "SliceNews": (
         m.SliceNews("complete", 2, slice_ids=["a"], slicer_ids=[0], orders=[7], requests=[b"{}"]),
         [56, "complete", 2, ["a"], [0], [7], [b"{}"]],
-        "",
+        "97 38 a8 63 6f 6d 70 6c 65 74 65 02 91 a1 61 91 00 91 07 91 c4 02 7b 7d",
     ),
     "StatisticsNews": (
         m.StatisticsNews(m.Statistics(processed=3)),
         [57, [0] * 10 + [3, 0, 0, "", ""]],
-        "",
+        "92 39 9f 00 00 00 00 00 00 00 00 00 00 03 00 00 a0 a0",
     ),
     "LogFrom": (
         m.LogFrom(level="debug"),
@@ -404,5 +404,7 @@ def test_no_fields_are_added_without_a_default_at_the_end() -> None:
         "SlicingFinished": 1,
         "SlicerFailed": 1,
         "StopSlicing": 0,
+        "SliceNews": 6,
+        "StatisticsNews": 1,
         "LogFrom": 1,
     }

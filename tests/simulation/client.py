@@ -6,10 +6,13 @@ One request of an execution at a time; a master that dies before it answers leav
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sliceworks.master.cluster import effects as ef
 from sliceworks.master.cluster import events as ev
+from sliceworks.master.execution.recovery import Inheritance
+from sliceworks.master.store.lineage import Kinds
 from sliceworks.protocol.errors import UnavailableError
 from sliceworks.protocol.states import TERMINAL_STATUSES
 from tests.simulation.scenario import Job
@@ -19,6 +22,13 @@ if TYPE_CHECKING:
 
 RETRY_MS = 1_500
 SETTLE_MS = 4_000
+WAYS = (
+    Inheritance(Kinds.ALL),
+    Inheritance(Kinds.ALL, ends_after=True),
+    Inheritance(Kinds.ERRORS, ends_after=True),
+    Inheritance(Kinds.UNFINISHED, ends_after=True),
+    Inheritance(Kinds.UNFINISHED),  # autorecover
+)
 
 
 class Client:
@@ -28,6 +38,7 @@ class Client:
         self._world = world
         self._jobs: dict[str, Job] = {}  # ex_id -> job
         self._asking: dict[str, int] = {}  # ex_id -> pid of the master that was asked
+        self._inheritances: dict[str, Inheritance] = {}
         self.wanted: set[str] = set()  # ex_ids that were asked for
 
     def job_of(self, ex_id: str) -> Job:
@@ -54,6 +65,42 @@ class Client:
         master.post(1, master.ask, start, told)
         if insist:
             self._later(lambda: self._make_sure(job))
+
+    def inheritance_of(self, ex_id: str) -> Inheritance:
+        """What it takes over from those that it recovers."""
+        return self._inheritances[ex_id]
+
+    def recoverable(self) -> list[str]:
+        """Ended executions of jobs that do not run now."""
+        rows = self._world.disk.rows
+        running = {item.row.job_id for item in rows.values() if item.row.status not in TERMINAL_STATUSES}
+        return [
+            ex_id
+            for ex_id, item in rows.items()
+            if item.row.job_id not in running and self._jobs[ex_id].recoverable
+        ]
+
+    def recover(self, ex_id: str) -> bool:
+        """Take up what an execution and those that it recovered have left; False if nobody can be asked."""
+        master = self._world.master
+        if master is None or not master.alive or not self._world.serving:
+            return False
+        job, row = self._jobs[ex_id], self._world.disk.rows[ex_id].row
+        new_id = f"{job.job_id}/{len(self._jobs)}"
+        self._jobs[new_id] = job
+        self._inheritances[new_id] = WAYS[self._world.engine.draw(0, len(WAYS) - 1)]
+        event = ev.StartRequested(
+            0,
+            job.job_id,
+            None,
+            ex_id=new_id,
+            name="n",
+            workers=job.workers,
+            document=job.document,
+            lineage=row.lineage or ex_id,
+        )
+        master.post(1, master.ask, lambda request: replace(event, request=request), lambda answer: None)
+        return True
 
     def living(self) -> list[str]:
         """Executions that have not ended, as the disk says."""

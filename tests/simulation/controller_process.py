@@ -33,6 +33,7 @@ from sliceworks.protocol.messages import (
 from sliceworks.protocol.proof import proof_of, proves
 from tests.simulation.engine import Process
 from tests.simulation.faults import Step
+from tests.simulation.lineage import next_page, positions
 from tests.simulation.network import Endpoint
 from tests.simulation.scenario import CONTROLLER_HEARTBEAT_MS, MASTER_HOST, MASTER_PORT
 from tests.simulation.slicer_process import Slicer
@@ -59,6 +60,7 @@ class Controller(Process):
         self.job = world.job_of(order.ex_id)
         self.wishes = order.wishes
         self._order = order
+        self._lineage = world.disk.lineage_of(order.ex_id)[:-1] if order.recovers else []
         self._links: dict[int, Endpoint] = {}
         self._connections = 0
         self._slicer: Slicer | None = None
@@ -124,6 +126,7 @@ class Controller(Process):
             snapshot=store.load(),
             wishes=self.wishes,
             now=self.now,
+            inheritance=self.world.client.inheritance_of(self.ex_id) if self._lineage else None,
         )
         port = self.world.network.listen(self, self._accept, heartbeat_ms=CONTROLLER_HEARTBEAT_MS)
         self._session = MasterSession(self, self._order, port)
@@ -157,6 +160,8 @@ class Controller(Process):
                         end.send(message)
                 case ev.Write() | ev.LoadPending():
                     self.writer.submit(effect)
+                case ev.LoadLineage(after):
+                    self.post(self.engine.draw(1, 30), self._load_lineage, after)
                 case ev.ToSlicer(message):
                     self._tell_slicer(message)
                 case ev.StartSlicer(recovery):
@@ -169,6 +174,20 @@ class Controller(Process):
                 case _:
                     unplayed = f"the simulation does not play {effect}"
                     raise AssertionError(unplayed)
+
+    # --- the lineage
+
+    def _load_lineage(self, after: str) -> None:
+        """As `lineage_source.py`: a page, and with the last one where the slicers stand."""
+        self.world.pass_step(Step.MAKE, self)
+        disk = self.world.disk
+        if self.world.mischief.store.forbids_reading(Where.EXECUTIONS):
+            self.post(self.engine.draw(100, 1_000), self._load_lineage, after)
+            return
+        kinds = self.world.client.inheritance_of(self.ex_id).kinds
+        page = next_page(disk, self._lineage, kinds, after=after)
+        slicers = positions(disk, self._lineage) if page.complete else []
+        self.feed(ev.LineageLoaded(page.slices, page.complete, slicers))
 
     # --- the slicer child
 

@@ -152,6 +152,12 @@ class Disk:
         file = self._files.get(ex_id)
         return {row[0]: (row[1], bool(row[4])) for row in file.slicers.values()} if file else {}
 
+    def lineage_of(self, ex_id: str) -> list[str]:
+        """The executions that recovered one another with this one, which is the newest of them."""
+        root = self.rows[ex_id].row.lineage or ex_id
+        members = [name for name, item in self.rows.items() if root in (name, item.row.lineage)]
+        return members[: members.index(ex_id) + 1]
+
     def lease(self, ex_id: str, seq: int) -> tuple[SliceState, int] | None:
         """State and epoch of one slice."""
         file = self._files.get(ex_id)
@@ -164,11 +170,13 @@ class Disk:
         newest: dict[int, int] = {}
         for item in self.slices(ex_id):
             counted[item.state] += 1
-            newest[item.slicer_id] = max(newest.get(item.slicer_id, 0), item.order)
+            if item.slice_id is None:
+                newest[item.slicer_id] = max(newest.get(item.slicer_id, 0), item.order)
         counts, rows = self.counts(ex_id), SliceCounts(*counted)
         found = [] if counts == rows else [f"the counters say {counts}, the rows {rows}"]
         for slicer_id, (order, _) in self.positions(ex_id).items():
-            if newest.get(slicer_id, 0) != order:
+            inherited = self.rows[ex_id].row.lineage and slicer_id not in newest
+            if newest.get(slicer_id, 0) != order and not inherited:
                 found.append(f"slicer {slicer_id} stands at {order}, its newest slice is another")
         return found
 
@@ -247,6 +255,7 @@ class SqliteDisk(Disk):
                 row["op_errors"],
                 row["losses"],
                 row["reason"],
+                row["slice_id"],
             )
             for row in reader.execute("SELECT * FROM slices ORDER BY seq")
         ]

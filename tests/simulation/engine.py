@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from heapq import heappop, heappush
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
 
 BOOT_WALL_MS: Final = 1_700_000_000_000
 
@@ -65,6 +67,10 @@ class Engine:
     def draw(self, low: int, high: int) -> int:
         """An integer between the two, both included."""
         return low + int(self.random.random() * (high - low + 1))
+
+    def pick(self, items: Sequence[T]) -> T:
+        """One of them."""
+        return items[int(self.random.random() * len(items))]
 
     def chance(self, probability: float) -> bool:
         """Whether something that happens with this probability does."""

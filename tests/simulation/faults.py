@@ -70,6 +70,7 @@ class Kind(StrEnum):
     STOP = "stop"
     WORKERS = "workers"
     SUBMIT = "submit"
+    RECOVER = "recover"
 
 
 _RARE: Final = frozenset({Step.SPAWN, Step.END, Step.ENDED, Step.APPLY, Step.APPLIED, Step.LEAVE})

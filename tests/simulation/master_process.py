@@ -230,6 +230,9 @@ class Master(Process):
             process.die("it was ended by signal 9")
 
     def _fork(self, order: ef.SpawnController) -> None:
+        if order.recovers and self._store.forbids_reading(Where.CLUSTER):
+            self.post(self.engine.draw(100, 1_000), self._fork, order)
+            return
         if self.engine.chance(0.01):
             how = "it could not be started: no memory"
             self.feed(ev.ControllerExited(order.ex_id, order.generation, how))

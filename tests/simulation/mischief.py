@@ -203,6 +203,10 @@ class Mischief:
         self._world.client.submit(self._pick(self._world.scenario.jobs), insist=False)
         return True
 
+    def _recover(self, passing: Process) -> bool:
+        ended = self._world.client.recoverable()
+        return bool(ended) and self._world.client.recover(self._pick(ended))
+
     # --- parts
 
     def _one(self, passing: Process, living: Iterable[P]) -> P | None:
@@ -255,4 +259,4 @@ class Mischief:
         return self._pick(living) if living else ""
 
     def _pick(self, items: Sequence[T]) -> T:
-        return items[int(self._engine.random.random() * len(items))]
+        return self._engine.pick(items)

@@ -29,6 +29,7 @@ class StoredSlice:
     op_errors: int = 0
     losses: int = 0
     reason: str | None = None
+    slice_id: str | None = None  # of a copy: the id that it keeps
 
     def move(self, state: int) -> None:
         """Change the state as the table allows."""
@@ -84,6 +85,7 @@ class ModelStore:
                 if seq >= floor and item.state is SliceState.START
             ],
             operations=[row for _, row in sorted(file.operations.items())],
+            last_copy=file.slices[file.head.copied].slice_id or "" if file.head.copied else "",
         )
 
     def load_pending(self, after_seq: int, limit: int) -> list[SliceRow]:
@@ -106,7 +108,7 @@ class ModelStore:
         file.batch = batch.number
         file.head = Head(**batch.head)
         file.nodes.update({row[0]: row for row in batch.nodes if row[0] not in file.nodes})
-        self._inserted = {row[0] for group in batch.groups for row in group.inserts}
+        self._inserted = {row[0] for group in batch.groups for row in (*group.inserts, *group.copies)}
         for group in batch.groups:
             self._apply_group(group)
         file.slicers.update({row[0]: (*row[:4], bool(row[4])) for row in batch.slicers})
@@ -117,11 +119,14 @@ class ModelStore:
 
     def _apply_group(self, group: Group) -> None:
         slices = self._file.slices
-        for seq, slicer_id, order, request, state, epoch, _, _, node, _ in group.inserts:
+        rows = [*((*row, None) for row in group.inserts), *group.copies]
+        for seq, slicer_id, order, request, state, epoch, _, _, node, _, slice_id in rows:
             if seq in slices:
                 message = f"slice {seq} was inserted twice"
                 raise Violation(message)
-            slices[seq] = StoredSlice(seq, slicer_id, order, request, SliceState(state), epoch, node)
+            slices[seq] = StoredSlice(
+                seq, slicer_id, order, request, SliceState(state), epoch, node, slice_id=slice_id
+            )
         for *_, seq in group.completions:
             slices[seq].move(SliceState.COMPLETED)
         for state, _, op_errors, losses, reason, seq in group.ends:
@@ -144,7 +149,7 @@ class ModelStore:
 def _row(item: StoredSlice, node: int | None) -> SliceRow:
     return SliceRow(
         item.seq,
-        None,
+        item.slice_id,
         item.slicer_id,
         item.order,
         item.request,

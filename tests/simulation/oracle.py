@@ -10,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from sliceworks.master.store.batch import Batch
+from sliceworks.master.store.lineage import Kinds
 from sliceworks.master.store.records import ExecutionRow
 from sliceworks.protocol.messages import Assignments
 from sliceworks.protocol.states import (
@@ -23,6 +24,7 @@ from sliceworks.protocol.states import (
     check_status_change,
 )
 from tests.simulation.engine import Violation
+from tests.simulation.lineage import KIND_OF, id_of, newest_records
 from tests.simulation.slicer_process import request_of
 from tests.simulation.writer import leased_in
 
@@ -156,15 +158,17 @@ class Oracle:
 
     def finish(self) -> None:
         """Everything has ended: look at every execution."""
-        for ex_id, item in self._world.disk.rows.items():
+        rows = self._world.disk.rows
+        for ex_id, item in rows.items():
             self._check_execution(ex_id, item.row)
+        for root in [ex_id for ex_id, item in rows.items() if not item.row.lineage]:
+            self._check_lineage([name for name, item in rows.items() if root in (name, item.row.lineage)])
 
     def _check_execution(self, ex_id: str, row: ExecutionRow) -> None:
         disk = self._world.disk
         for difference in disk.differences(ex_id):
             self._fail(f"{ex_id}: {difference}")
         slices = disk.slices(ex_id)
-        self._check_orders(ex_id, slices)
         for item in slices:
             self._check_slice(ex_id, item)
         left = Counter(item.state for item in slices)
@@ -174,6 +178,7 @@ class Oracle:
         by_slices = head.outcome == "completed" or "during processing" in (head.outcome_failure or "")
         if by_slices:
             self._check_all_done(ex_id, left, complete=head.outcome == "completed")
+            self._check_taken_up(ex_id, complete=head.outcome == "completed")
         self._check_status(row, head.outcome)
 
     def _check_status(self, row: ExecutionRow, outcome: str | None) -> None:
@@ -186,20 +191,26 @@ class Oracle:
         if outcome not in allowed:
             self._fail(f"{row.ex_id} is {row.status}, and its outcome is {outcome}")
 
-    def _check_orders(self, ex_id: str, slices: list[StoredSlice]) -> None:
-        orders: dict[int, list[int]] = {}
-        for item in slices:
-            orders.setdefault(item.slicer_id, []).append(item.order)
-            if item.request != request_of(item.slicer_id, item.order):
-                self._fail(
-                    f"{ex_id}: slice {item.order} of slicer {item.slicer_id} has request {item.request!r}"
-                )
-        for slicer_id, found in orders.items():
+    def _check_lineage(self, members: list[str]) -> None:
+        """Executions that recovered one another: each slice was made once, and completed once at most."""
+        made: dict[int, list[int]] = {}
+        completed: Counter[str] = Counter()
+        for ex_id in members:
+            for item in self._world.disk.slices(ex_id):
+                completed[id_of(ex_id, item)] += item.state is SliceState.COMPLETED
+                if item.slice_id is None:
+                    made.setdefault(item.slicer_id, []).append(item.order)
+        for slicer_id, found in made.items():
             if sorted(found) != list(range(1, len(found) + 1)):
-                self._fail(f"{ex_id}: slicer {slicer_id} has the slices {sorted(found)}")
+                self._fail(f"{members[0]}: slicer {slicer_id} has the slices {sorted(found)}")
+        for slice_id, count in completed.items():
+            if count > 1:
+                self._fail(f"slice {slice_id} was completed by {count} executions of {members}")
 
     def _check_slice(self, ex_id: str, item: StoredSlice) -> None:
         where = f"{ex_id}: slice {item.seq}"
+        if item.request != request_of(item.slicer_id, item.order):
+            self._fail(f"{ex_id}: slice {item.order} of slicer {item.slicer_id} has request {item.request!r}")
         if item.state is SliceState.COMPLETED:
             kind = self._ran.get((ex_id, item.seq, item.epoch))
             if kind is not ResultKind.COMPLETED:
@@ -233,8 +244,24 @@ class Oracle:
         job = self._world.job_of(ex_id)
         if left[SliceState.PENDING] or (left[SliceState.ERROR] > 0) is complete:
             self._fail(f"{ex_id} has ended by its slices, which are {dict(left)}")
+        if self._world.disk.rows[ex_id].row.lineage:
+            return
         if left.total() != job.slicers * job.slices:
             self._fail(f"{ex_id} has {left.total()} slices of {job.slicers} x {job.slices}")
+
+    def _check_taken_up(self, ex_id: str, *, complete: bool) -> None:
+        """Of the kinds of slices that a recovering execution was to take up none is left."""
+        world = self._world
+        if not world.disk.rows[ex_id].row.lineage:
+            return
+        job, asked = world.job_of(ex_id), world.client.inheritance_of(ex_id)
+        records = newest_records(world.disk, world.disk.lineage_of(ex_id))
+        wrong = asked.kinds if complete else asked.kinds & Kinds.UNFINISHED
+        for slice_id, item in records.items():
+            if KIND_OF[item.state] & wrong:
+                self._fail(f"{ex_id} has ended by its slices, and slice {slice_id} is {item.state.name}")
+        if not asked.ends_after and len(records) != job.slicers * job.slices:
+            self._fail(f"{ex_id} recovered {len(records)} slices of {job.slicers} x {job.slices}")
 
     # --- parts
 

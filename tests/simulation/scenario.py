@@ -95,6 +95,7 @@ class Scenario:
     slots: tuple[int, ...]  # of each node
     jobs: tuple[Job, ...]
     submit_at: tuple[int, ...]  # ms, of each job
+    recoveries: int  # when all has ended
     sqlite: bool
 
 
@@ -106,6 +107,7 @@ def draw_scenario(draw: random.Random, *, sqlite: bool) -> Scenario:
         slots=tuple(draw.randint(1, 3) for _ in range(nodes)),
         jobs=jobs,
         submit_at=tuple(draw.randint(0, 3_000) for _ in jobs),
+        recoveries=draw.choice((0, 0, 0, 0, 1, 2)),
         sqlite=sqlite,
     )
 

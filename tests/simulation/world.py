@@ -26,6 +26,7 @@ from tests.simulation.slicer_process import Slicer
 from tests.simulation.worker_process import Worker
 
 MAX_ACTIONS = 400_000
+ASKED_MS = 2_000
 
 
 @dataclass(slots=True)
@@ -62,6 +63,9 @@ class World:
         self.slicers: dict[int, Slicer] = {}
         self.workers: dict[int, Worker] = {}
         self.calm = False
+        self._recoveries = scenario.recoveries
+        self._recovered_at = 0
+        self._asked_ms = 0  # till then an answer may come
         self.oracle = Oracle(self)
         self.client = Client(self)
         self.mischief = Mischief(self)
@@ -128,9 +132,8 @@ class World:
 
     def run(self) -> None:
         """To the end; Violation if something is not as it must be."""
-        limit = CALM_AT_MS + BOUND_MS
-        while not self._over():
-            if self.engine.now > limit:
+        while not self._over() or self._recover_one():
+            if self.engine.now > max(CALM_AT_MS, self._recovered_at) + BOUND_MS:
                 message = f"not over {BOUND_MS} ms after the last fault: {self._what_is_left()}"
                 raise Violation(message)
             if self.engine.actions > MAX_ACTIONS:
@@ -139,7 +142,19 @@ class World:
             self.engine.step()
         self.oracle.finish()
 
+    def _recover_one(self) -> bool:
+        """All has ended: whether an execution is recovered now, and it goes on."""
+        ended = self.client.recoverable()
+        if not self._recoveries or not ended or not self.client.recover(self.engine.pick(ended)):
+            return False
+        self._recoveries -= 1
+        self._recovered_at = self.engine.now
+        self._asked_ms = self.engine.now + ASKED_MS
+        return True
+
     def _over(self) -> bool:
+        if self.engine.now < self._asked_ms:
+            return False
         if self.workers or self.controllers or not self.serving:
             return False
         rows = self.disk.rows

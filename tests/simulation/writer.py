@@ -143,7 +143,7 @@ def _steps(job: Job) -> tuple[list[Step], list[Step]]:
     if isinstance(job, ev.LoadPending):
         return [Step.BIRTH], []
     before, after = [], []
-    if any(group.inserts for group in job.batch.groups):
+    if any(group.inserts or group.copies for group in job.batch.groups):
         before.append(Step.RECORD)
     if leased_in(job.batch):
         before.append(Step.LEASE)
@@ -161,7 +161,7 @@ def leased_in(batch: Batch) -> list[tuple[int, int]]:
     """The leases, as (seq, epoch), that a batch records."""
     found: list[tuple[int, int]] = []
     for group in batch.groups:
-        found += [(row[0], 1) for row in group.inserts if row[4] == SliceState.START]
+        found += [(row[0], 1) for row in (*group.inserts, *group.copies) if row[4] == SliceState.START]
         found += [(row[-1], 1) for row in group.first_leases]
         found += [(row[-1], row[0]) for row in group.later_leases]
     return found

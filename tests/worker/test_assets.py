@@ -1,4 +1,4 @@
-"""The assets of a node: one download for all, whole or not at all, damaged ones fetched again, bounded disk."""
+"""The assets of a node: one download for all, whole or not at all, damage repaired, little disk."""
 
 from __future__ import annotations
 
@@ -52,13 +52,21 @@ class Shelf:
         await self.may_give.wait()
         if self.troubles:
             raise self.troubles.pop(0)
-        path.write_bytes(self.bundles[asset_id])
+        write(path, self.bundles[asset_id])
 
 
 @asynccontextmanager
 async def opened(folder: Path, shelf: Shelf) -> AsyncIterator[Assets]:
     async with Assets.open(folder, shelf.fetch, SystemClock()) as assets:
         yield assets
+
+
+def write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 def no_word(_reason: str) -> None:
@@ -82,8 +90,8 @@ async def test_an_asset_is_fetched_once_for_all_who_need_it(tmp_path: Path) -> N
         await assets.wait_for(IDS, no_word)
         assert shelf.asked == IDS
         assert (assets.directory(IDS[0]) / "op.py").read_text() == "x = 1"
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([".node", *IDS])
-    assert list((tmp_path / ".node" / "work").iterdir()) == []
+    assert names_in(tmp_path) == sorted([".node", *IDS])
+    assert names_in(tmp_path / ".node" / "work") == []
 
 
 async def test_who_goes_away_does_not_stop_the_download_of_others(tmp_path: Path) -> None:
@@ -123,7 +131,7 @@ async def test_a_zip_that_breaks_a_rule_is_an_error(tmp_path: Path) -> None:
     async with opened(tmp_path / "assets", Shelf(bad)) as assets:
         with pytest.raises(AssetError, match=f"asset {bad[0]} cannot be unpacked on this host"):
             await assets.wait_for([bad[0]], no_word)
-    assert [path.name for path in (tmp_path / "assets").iterdir()] == [".node"]
+    assert names_in(tmp_path / "assets") == [".node"]
     assert not (tmp_path / "out.py").exists()
 
 
@@ -211,7 +219,7 @@ async def test_a_crash_on_the_way_leaves_nothing_that_counts(
         await assets.wait_for(IDS[:1], no_word)
         assert note_of(assets.directory(IDS[0])) == read_note(tmp_path / ".node" / f"{IDS[0]}.json")
     assert shelf.asked == IDS[:1]
-    assert list((tmp_path / ".node" / "work").iterdir()) == []
+    assert names_in(tmp_path / ".node" / "work") == []
 
 
 async def test_unused_assets_are_removed_after_a_while_but_none_in_use(tmp_path: Path) -> None:
@@ -221,8 +229,8 @@ async def test_unused_assets_are_removed_after_a_while_but_none_in_use(tmp_path:
         for asset_id in IDS:
             _age(tmp_path, asset_id)
         with assets.used(IDS[:1]):
-            assert assets._superfluous() == [IDS[1]]  # noqa: SLF001 - what the hourly look would find
-        assert assets._superfluous() == [IDS[1]]  # noqa: SLF001 - it was used just now
+            assert assets._superfluous() == [IDS[1]]
+        assert assets._superfluous() == [IDS[1]]
     async with opened(tmp_path, shelf):
         await _until(lambda: not (tmp_path / IDS[1]).exists() and not _noted(tmp_path, IDS[1]))
         assert (tmp_path / IDS[0]).exists()
@@ -238,7 +246,7 @@ async def test_too_many_unused_assets_are_removed_the_longest_unused_first(
         note = read_note(tmp_path / ".node" / f"{IDS[0]}.json")
         assert note
         monkeypatch.setattr(assets_module, "KEEP_UNUSED_BYTES", note.size)
-        assert assets._superfluous() == [IDS[0]]  # noqa: SLF001 - what the hourly look would find
+        assert assets._superfluous() == [IDS[0]]
 
 
 async def test_what_somebody_else_put_there_is_used_and_never_touched(tmp_path: Path) -> None:
@@ -249,7 +257,7 @@ async def test_what_somebody_else_put_there_is_used_and_never_touched(tmp_path: 
     async with opened(tmp_path, shelf) as assets:
         with assets.used(IDS[:1]):
             await assets.wait_for(IDS[:1], no_word)
-        assert assets._superfluous() == []  # noqa: SLF001 - what the hourly look would find
+        assert assets._superfluous() == []
     assert shelf.asked == []
 
 
@@ -280,6 +288,8 @@ def _noted(folder: Path, asset_id: str) -> bool:
 
 
 async def _until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not is_so():
-            await asyncio.sleep(0.01)
+    for _ in range(1_000):
+        if is_so():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError

@@ -30,10 +30,11 @@ def openapi(routes: Sequence[Route], version: str) -> Schema:
     """The whole document; routes without a description are left out."""
     described = [(route, route.about) for route in routes if route.about is not None]
     schemas, components = _schemas(described)
+    spelled = _spelled([route for route, _ in described])
     paths: dict[str, Schema] = {}
     for route, about in described:
-        operation = _operation(route, about, schemas)
-        paths.setdefault(plain(route.path), {})[route.method.lower()] = operation
+        path = spelled[_shape(route.path)]
+        paths.setdefault(path, {})[route.method.lower()] = _operation(route, about, schemas, path=path)
     used = {about.tag for _, about in described}
     return {
         "openapi": "3.1.0",
@@ -48,6 +49,18 @@ def openapi(routes: Sequence[Route], version: str) -> Schema:
 def plain(path: str) -> str:
     """A path as OpenAPI writes it: what a parameter may match stands in its schema."""
     return _PARAMETER.sub(r"{\1}", path)
+
+
+def _spelled(routes: Sequence[Route]) -> dict[str, str]:
+    """OpenAPI has one spelling for paths that differ in the names of their parameters only: the first."""
+    spelled: dict[str, str] = {}
+    for route in routes:
+        spelled.setdefault(_shape(route.path), plain(route.path))
+    return spelled
+
+
+def _shape(path: str) -> str:
+    return _PARAMETER.sub("{}", path)
 
 
 def errors_of(about: About) -> list[int]:
@@ -85,15 +98,15 @@ def _answers(about: About) -> tuple[Answer, ...]:
     return (Answer(about.answer, media=about.media), *about.also)
 
 
-def _operation(route: Route, about: About, schemas: dict[Key, Schema]) -> Schema:
+def _operation(route: Route, about: About, schemas: dict[Key, Schema], *, path: str) -> Schema:
     place = (route.method, route.path)
     summary, _, more = (inspect.getdoc(route.handler) or "").partition("\n")
     operation: Schema = {
-        "operationId": _operation_id(route),
+        "operationId": _operation_id(route.method, path),
         "tags": [about.tag],
         "summary": summary,
         "description": " ".join(more.split()),
-        "parameters": [*_path_parameters(route.path), *map(_query_parameter, about.options)],
+        "parameters": [*_path_parameters(route.path, path), *map(_query_parameter, about.options)],
     }
     if about.body is not None:
         content = {about.body_media: {"schema": schemas[*place, "body"]}}
@@ -112,16 +125,22 @@ def _response(status: int) -> Schema:
     return {"description": ERRORS.get(status, HTTPStatus(status).phrase), "content": {}}
 
 
-def _operation_id(route: Route) -> str:
-    return "_".join(re.findall(r"\w+", f"{route.method.lower()} {plain(route.path)}")).replace("__", "_")
+def _operation_id(method: str, path: str) -> str:
+    return "_".join(re.findall(r"\w+", f"{method.lower()} {path}")).replace("__", "_")
 
 
-def _path_parameters(path: str) -> list[Schema]:
-    return [_path_parameter(*match.groups()) for match in _PARAMETER.finditer(path)]
+def _path_parameters(path: str, spelled: str) -> list[Schema]:
+    """Described by the names that the route gives them, and called as the path is spelled."""
+    called = [match[1] for match in _PARAMETER.finditer(spelled)]
+    told = [match.groups() for match in _PARAMETER.finditer(path)]
+    return [
+        _path_parameter(name, PATH_PARAMETERS[key], pattern)
+        for name, (key, pattern) in zip(called, told, strict=True)
+    ]
 
 
-def _path_parameter(name: str, pattern: str | None) -> Schema:
-    about, schema = PATH_PARAMETERS[name]
+def _path_parameter(name: str, told: tuple[str, Schema], pattern: str | None) -> Schema:
+    about, schema = told
     limits = {"pattern": f"^({pattern})$"} if pattern else {}
     return {
         "name": name,

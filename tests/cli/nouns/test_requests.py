@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sliceworks.cli.main import exit_code_of
+from sliceworks.cli.nouns import node_drain
 
 JOB = {"job_id": "j", "name": "x"}
 STATUS = {"status": "paused"}
@@ -182,3 +183,19 @@ def test_uploads_a_file(master: Any, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert exit_code_of(["asset", "deploy", str(tmp_path / "x.zip"), "--url", master.url]) == 0
     assert master.requests == [("POST", "/assets?blocking=true", b"PK bytes")]
     assert json.loads(capsys.readouterr().out) == {"asset_id": ASSET, "is_new": True}
+
+
+def test_a_drain_can_be_waited_for(
+    master: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node_drain, "LOOK_SECONDS", 0.001)
+    worker = {"worker_id": 1, "assignment": "worker", "ex_id": "e"}
+    busy = {"n": {**NODE, "active": [worker]}}
+    master.on("POST", "/nodes/n/_drain", {"draining": True})
+    master.on("GET", "/cluster/state", busy, busy, busy, {"n": NODE})
+    assert exit_code_of(["node", "drain", "n", "--wait", "--url", master.url]) == 0
+    assert json.loads(capsys.readouterr().out) == {"node_id": "n", "draining": True, "workers": 0}
+    master.on("GET", "/cluster/state", busy)
+    assert exit_code_of(["node", "drain", "n", "--wait", "--timeout", "20ms", "--url", master.url]) == 11
+    assert json.loads(capsys.readouterr().out)["workers"] == 1
+    assert exit_code_of(["node", "drain", "n", "--timeout", "20ms", "--url", master.url]) == 2

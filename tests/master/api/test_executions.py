@@ -48,7 +48,7 @@ async def test_an_execution_from_start_to_end(master: PlayedMaster) -> None:
             execution = await master.wait_status(ex_id, "running")
             assert execution["slicer_port"] == 45_000
             assert execution["slicer_hostname"] == "127.0.0.1"
-            assert execution["_slicer_stats"] == {}
+            assert execution["_slicer_stats"]["processed"] == 3
             await controller.concludes(
                 "completed",
                 statistics=Statistics(
@@ -117,4 +117,4 @@ async def test_a_connected_controller_is_shown_with_both_spellings(master: Playe
 
 async def test_the_controller_of_a_job_that_never_ran(master: PlayedMaster) -> None:
     status, answer = await master.ask("GET", "/jobs/nope/controller")
-    assert (status, answer["message"]) == (404, "No execution was found for job nope")
+    assert (status, answer["message"]) == (404, "Could not find job nope")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from io import BytesIO
@@ -76,17 +77,17 @@ async def ended_job(master: PlayedMaster) -> dict[str, str]:
 
 @asynccontextmanager
 async def life(master: PlayedMaster) -> AsyncIterator[dict[str, dict[str, str]]]:
-    """A job that runs, two that ended with errors, and one that never ran."""
+    """A job that runs, two that ended with errors, and two that never ran."""
     async with master.node() as node:
         ended, ended_too = await ended_job(master), await ended_job(master)
         runs = await master.submit({**JOB, "name": "runs", "workers": 1})
-        idle = await master.submit({**JOB, "name": "idle"}, start="false")
+        idle, spare = await master.submit(start="false"), await master.submit(start="false")
         async with master.controller(runs["ex_id"]) as controller:
             await node.assigned(runs["ex_id"])
             await node.runs(runs["ex_id"], workers=1)
             await controller.reports(**RESULTS)
             await master.wait_status(runs["ex_id"], "running")
-            yield {"runs": runs, "ended": ended, "ended too": ended_too, "idle": idle}
+            yield {"runs": runs, "ended": ended, "ended too": ended_too, "idle": idle, "spare": spare}
 
 
 def app_of(master: PlayedMaster) -> web.Application:
@@ -109,10 +110,20 @@ async def test_it_is_valid_openapi(master: PlayedMaster) -> None:
     assert len(ids) == len(set(ids))
 
 
+def shape(path: str) -> str:
+    """Without the names of its parameters."""
+    return re.sub(r"{\w+}", "{}", path)
+
+
+async def test_paths_differ_in_more_than_the_names_of_their_parameters(master: PlayedMaster) -> None:
+    paths = (await document_of(master)).document["paths"]
+    assert len({shape(path) for path in paths}) == len(paths)
+
+
 async def test_every_route_is_in_it(master: PlayedMaster) -> None:
     document = await document_of(master)
-    told = {(operation.method, operation.path) for operation in document.operations()}
-    assert told == {(route.method, plain(route.path)) for route in app_of(master)[BOUND]}
+    told = {(operation.method, shape(operation.path)) for operation in document.operations()}
+    assert told == {(route.method, shape(plain(route.path))) for route in app_of(master)[BOUND]}
     for operation in document.operations():
         assert operation.told["summary"], operation
 
@@ -125,6 +136,13 @@ async def test_nothing_is_served_that_is_not_in_it(master: PlayedMaster) -> None
         path = plain(route.resource.canonical).removeprefix("/v1").rstrip("/")
         if not path.startswith("/_"):  # what daemons and controllers use
             assert (route.method, path) in told
+
+
+async def test_an_option_that_is_given_twice_is_refused(master: PlayedMaster) -> None:
+    for query in ("size=1&size=1", "from=&from=2", "sort=name&size=1&sort=name"):
+        status, answer = await master.ask("GET", f"/jobs?{query}")
+        assert (status, answer["message"]) == (400, f"{query.partition('=')[0]} must be given once")
+    assert (await master.ask("GET", "/jobs?other=1&other=2"))[0] == 200
 
 
 async def test_a_list_that_has_no_filter_refuses_one(master: PlayedMaster) -> None:
@@ -155,6 +173,8 @@ def case_for(operation: Described) -> str:
     """In which life the operation can succeed."""
     if operation.path.endswith("/_recover"):
         return "ended" if operation.path.startswith("/ex") else "ended too"
+    if operation.method == "DELETE":
+        return "spare"
     if operation.path in ("/jobs/{job_id}/_start", "/jobs/{job_id}") and operation.method != "GET":
         return "idle"
     return "runs"
@@ -193,6 +213,11 @@ def harmless(operation: Described, options: dict[str, str]) -> dict[str, str]:
     return {**options, **fixed}
 
 
+def asset_named(operation: Described, asset_id: str) -> str:
+    """Assets are listed by name and deleted by id, under one path."""
+    return asset_id if operation.method == "DELETE" else "empty"
+
+
 async def test_every_operation_answers_and_reads_as_it_says(
     master: PlayedMaster, looked_at: set[str]
 ) -> None:
@@ -201,8 +226,10 @@ async def test_every_operation_answers_and_reads_as_it_says(
         asset_id = hashlib.sha1(a_zip(0)).hexdigest()
         for operation in sorted(document.operations(), key=order_of):
             looked_at.clear()
-            ids = {**lives[case_for(operation)], "node_id": "node", "asset_id": asset_id}
-            path = operation.path.format_map({**ids, "name": "empty", "version": "0.0.0"})
+            ids = {**lives[case_for(operation)], "node_id": "node"}
+            path = operation.path.format_map(
+                {**ids, "name": asset_named(operation, asset_id), "version": "0.0.0"}
+            )
             answers = []
             for number, options in enumerate(requests_of(operation)):
                 given = {"params": harmless(operation, options), **sent_to(operation, number)}

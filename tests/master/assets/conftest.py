@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from sliceworks.master.assets.inspection import BundleInspector, ImportLimits
 from sliceworks.protocol.forkserver import ForkServer
 from tests.master.played import PlayedMaster
-
-Upload = Callable[..., Awaitable[tuple[int, Any]]]
 
 
 @pytest.fixture
@@ -23,8 +20,8 @@ async def forks() -> AsyncIterator[ForkServer]:
 
 @pytest.fixture
 async def inspecting(tmp_path: Path, forks: ForkServer) -> AsyncIterator[PlayedMaster]:
-    """A master whose imports may take 3 seconds, and 200 MB."""
-    limits = ImportLimits(seconds=3, memory_bytes=200 * 1024**2)
+    """A master whose imports may take 2 seconds, and 200 MB."""
+    limits = ImportLimits(seconds=2, memory_bytes=200 * 1024**2)
     async with PlayedMaster.open(tmp_path / "master", bundles=BundleInspector(forks, limits)) as played:
         yield played
 

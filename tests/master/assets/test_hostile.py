@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
+import io
 import os
 from pathlib import Path
-
-import pytest
+from typing import Any
 
 from tests.master.assets.conftest import listing
-from tests.master.played import PlayedMaster
+from tests.master.played import PlayedMaster, until
 from tests.zips import HOSTILE, bundle, operation_bundle
 
 HOSTILE_IMPORTS = {
     "raises": ("raise ValueError('no')", "ValueError: no"),
     "has a syntax error": ("def (", "SyntaxError"),
-    "hangs": ("import time\ntime.sleep(1000)", "takes longer than 3 seconds"),
-    "spins": ("while True: pass", "takes longer than 3 seconds"),
-    "prints for ever": ("while True: print('x' * 1000)", "takes longer than 3 seconds"),
+    "hangs": ("import time\ntime.sleep(1000)", "takes longer than 2 seconds"),
+    "spins": ("while True: pass", "takes longer than 2 seconds"),
+    "prints for ever": ("while True: print('x' * 1000)", "takes longer than 2 seconds"),
     "ends its process": ("import os\nos._exit(0)", "ends its process with exit code 0"),
     "calls sys.exit": ("import sys\nsys.exit(3)", "SystemExit"),
     "kills itself": ("import os\nos.kill(os.getpid(), 9)", "is ended by SIGKILL"),
     "crashes": ("import ctypes\nctypes.string_at(0)", "is ended by SIGSEGV"),
-    "eats memory": ("x = bytearray(10**9)", "MemoryError"),
+    "eats memory": ("x = bytearray(4 * 10**9)", "MemoryError"),
     "forks": ("import os\nos.fork()", "forks a process"),
     "leaves a process": (
         "import subprocess\nsubprocess.Popen(['sleep', '1000'], start_new_session=True)",
@@ -30,16 +29,15 @@ HOSTILE_IMPORTS = {
     ),
     "recurses": ("def f(): f()\nf()", "RecursionError"),
     "has two operations in one file": (
-        "from sliceworks.operations import MapProcessor\n"
-        "class A(MapProcessor):\n    pass\nclass B(MapProcessor):\n    pass\n",
+        "from sliceworks.operations import MapProcessor as M\nclass A(M): pass\nclass B(M): pass\n",
         "",
     ),
 }
 
 
-async def upload(master: PlayedMaster, content: bytes) -> tuple[int, dict[str, str]]:
+async def upload(master: PlayedMaster, content: bytes) -> tuple[int, dict[str, Any]]:
     headers = {"Content-Type": "application/octet-stream"}
-    return await master.ask("POST", "/assets", data=content, headers=headers)
+    return await master.ask("POST", "/assets", data=io.BytesIO(content), headers=headers)
 
 
 async def test_hostile_zips_are_refused_and_nothing_is_left(inspecting: PlayedMaster) -> None:
@@ -55,20 +53,19 @@ async def test_hostile_zips_are_refused_and_nothing_is_left(inspecting: PlayedMa
     assert [asset["name"] for asset in assets] == ["good"]
 
 
-@pytest.mark.parametrize(("code", "reason"), HOSTILE_IMPORTS.values(), ids=HOSTILE_IMPORTS)
-async def test_a_bundle_that_cannot_be_imported_is_refused_and_nothing_is_left(
-    inspecting: PlayedMaster, code: str, reason: str
+async def test_bundles_that_cannot_be_imported_are_refused_and_nothing_is_left(
+    inspecting: PlayedMaster,
 ) -> None:
     data_dir = inspecting.settings.data_dir
-    before = listing(data_dir)
-    descendants = children_of(os.getpid())
-    status, answer = await upload(inspecting, bundle({"shout/processor.py": code}))
-    assert status == 422, answer
-    assert reason in answer["message"]
-    assert listing(data_dir) == before
-    async with asyncio.timeout(5):  # the child of the fork server may be a zombie for a moment
-        while children_of(os.getpid()) != descendants:
-            await asyncio.sleep(0.01)
+    before, descendants = listing(data_dir), children_of(os.getpid())
+    for what, (code, reason) in HOSTILE_IMPORTS.items():
+        status, answer = await upload(inspecting, bundle({"shout/processor.py": code}))
+        assert status == 422, (what, answer)
+        assert reason in answer["message"], what
+        assert listing(data_dir) == before, what
+    await until(
+        lambda: children_of(os.getpid()) == descendants
+    )  # the last child may be a zombie for a moment
 
 
 async def test_a_bundle_that_writes_and_prints_leaves_nothing_but_itself(inspecting: PlayedMaster) -> None:

@@ -12,9 +12,12 @@ from sliceworks.master.cluster.machine import ClusterMachine
 from sliceworks.master.cluster.model import Limits
 from sliceworks.master.store.records import (
     AddExecution,
+    AssetRecord,
     ExecutionRow,
+    ForgetAsset,
     ForgetNode,
     NodeRecord,
+    SaveAsset,
     SaveExecution,
     SaveNode,
     SaveTotals,
@@ -65,6 +68,7 @@ class StoreModel:
     documents: dict[str, bytes] = field(default_factory=dict)
     nodes: dict[str, NodeRecord] = field(default_factory=dict)
     totals: Totals = field(default_factory=Totals)
+    assets: dict[str, AssetRecord] = field(default_factory=dict)
 
     def apply(self, save: ef.Save) -> None:
         for change in save.changes:
@@ -79,6 +83,10 @@ class StoreModel:
                     self.nodes.pop(node_id, None)
                 case SaveTotals(totals):
                     self.totals = totals
+                case SaveAsset(asset):
+                    self.assets[asset.asset_id] = asset
+                case ForgetAsset(asset_id):
+                    del self.assets[asset_id]
 
 
 class Rig:
@@ -138,7 +146,8 @@ class Rig:
             for ex_id, row in self.store.rows.items()
             if not is_over(row) or row.controller
         )
-        self.tell(ev.Restored(stored, alive, tuple(self.store.nodes.values()), self.store.totals, b"key"))
+        nodes, assets = tuple(self.store.nodes.values()), tuple(self.store.assets.values())
+        self.tell(ev.Restored(stored, alive, nodes, self.store.totals, b"key", assets))
 
     def take(self, kind: type[E]) -> list[E]:
         """The effects of a kind since they were taken last."""
@@ -156,12 +165,18 @@ class Rig:
         self.requests += 1
         return self.requests
 
-    def start(self, ex_id: str = "ex", *, workers: int = 1) -> int:
+    def start(self, ex_id: str = "ex", *, workers: int = 1, document: bytes = b"{}") -> int:
         """Submit an execution of a job of its own."""
         request = self.request()
         self.tell(
             ev.StartRequested(
-                request, f"job of {ex_id}", None, ex_id=ex_id, name=ex_id, workers=workers, document=b"{}"
+                request,
+                f"job of {ex_id}",
+                None,
+                ex_id=ex_id,
+                name=ex_id,
+                workers=workers,
+                document=document,
             )
         )
         return request

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sliceworks.master.cluster import effects as ef
 from sliceworks.master.cluster import events as ev
 from sliceworks.master.cluster.model import Limits
-from sliceworks.protocol.errors import ConflictError, NotFoundError, UnavailableError
+from sliceworks.protocol.errors import ConflictError, UnavailableError
 from sliceworks.protocol.messages import (
     ControllerOutcome,
     OutcomeApplied,
@@ -233,7 +233,7 @@ def test_closing_lets_controllers_save_and_changes_no_status(rig: Rig) -> None:
     blocked = rig.stop("ex")
     status = rig.status()
     rig.tell(ev.Closing())
-    assert isinstance(rig.answer(request), NotFoundError)
+    assert isinstance(rig.answer(request), ConflictError)
     assert isinstance(rig.answer(blocked), UnavailableError)
     assert rig.to_controller()[-1] == SaveAndEnd()
     assert rig.take(ef.Alone) == []

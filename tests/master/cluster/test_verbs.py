@@ -5,7 +5,7 @@ from __future__ import annotations
 from sliceworks.master.cluster import effects as ef
 from sliceworks.master.cluster import events as ev
 from sliceworks.master.cluster.model import Limits
-from sliceworks.protocol.errors import ConflictError, InvalidError, NotFoundError
+from sliceworks.protocol.errors import ConflictError, InvalidError
 from sliceworks.protocol.messages import (
     SliceCounts,
     Statistics,
@@ -38,7 +38,7 @@ def test_a_log_level_wants_a_controller(rig: Rig) -> None:
     assert isinstance(refused, ConflictError)
     assert str(refused) == "Execution ex is not available"
     rig.stop()
-    assert isinstance(rig.answer(rig.change_log_level("debug")), NotFoundError)
+    assert isinstance(rig.answer(rig.change_log_level("debug")), ConflictError)
 
 
 # --- stop
@@ -207,11 +207,36 @@ def test_an_execution_whose_controller_is_not_connected_cannot_be_paused(rig: Ri
     assert isinstance(rig.answer(rig.resume()), ConflictError)
 
 
+def test_a_pause_while_the_controller_is_replaced_outlives_that(rig: Rig) -> None:
+    rig.run()
+    rig.exited()
+    rig.inspected()
+    assert rig.status() is S.RECOVERING
+    assert rig.answer(rig.pause()) == ef.StatusIs(S.PAUSED)
+    assert rig.status() is S.RECOVERING
+    rig.spawned()
+    rig.attached()
+    rig.reported(phase="running")
+    assert rig.status() is S.PAUSED
+
+
+def test_resuming_what_fails_shows_it_running(rig: Rig) -> None:
+    rig.run()
+    rig.reported(phase="failing")
+    assert rig.status() is S.FAILING
+    assert rig.answer(rig.resume()) == ef.StatusIs(S.RUNNING)
+    rig.reported(phase="failing")  # it is no news
+    assert rig.status() is S.RUNNING
+    rig.reported(phase="running")
+    rig.reported(phase="failing")
+    assert rig.status() is S.FAILING
+
+
 def test_what_has_ended_or_never_was_cannot_be_paused(rig: Rig) -> None:
-    assert isinstance(rig.answer(rig.pause()), NotFoundError)
+    assert isinstance(rig.answer(rig.pause()), ConflictError)
     rig.run()
     rig.concluded("completed")
-    assert isinstance(rig.answer(rig.pause()), NotFoundError)
+    assert isinstance(rig.answer(rig.pause()), ConflictError)
 
 
 def test_a_stopping_execution_cannot_be_paused(rig: Rig) -> None:
@@ -249,7 +274,7 @@ def test_workers_of_a_pending_execution_can_be_changed(rig: Rig) -> None:
 
 
 def test_workers_of_an_ended_execution_cannot(rig: Rig) -> None:
-    assert isinstance(rig.answer(rig.change_workers(ev.AddWorkers(1))), NotFoundError)
+    assert isinstance(rig.answer(rig.change_workers(ev.AddWorkers(1))), ConflictError)
 
 
 def test_a_report_never_changes_a_wish(rig: Rig) -> None:

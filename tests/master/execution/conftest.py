@@ -31,8 +31,10 @@ from sliceworks.protocol.messages import (
     RunSlices,
     SliceResults,
     SlicerReady,
+    SliceNews,
     SlicesMade,
     SlicingFinished,
+    StatisticsNews,
     StopSlicing,
     WantSlices,
     Wishes,
@@ -128,7 +130,10 @@ class Rig:
         lineage: tuple[str, ...] = (),
         inheritance: Inheritance | None = None,
         slicers: int = 1,
+        hooks: tuple[str, ...] = (),
     ) -> None:
+        self.hooks = list(hooks)
+        self.news: list[SliceNews | StatisticsNews] = []
         self.random = random.Random(seed)
         self.ex_id = ex_id
         self.path = store_path(folder, ex_id)
@@ -283,9 +288,12 @@ class Rig:
                     self.made = int(recovery[0]["last_slice"]) if recovery else 0
                     self.credit = 0
                     self.slicing = True
-                    self._carry_out(self.machine.handle(SlicerReady(1, True, False, 10_000), self.now))
+                    self._carry_out(self.machine.handle(SlicerReady(1, True, False, 10_000, self.hooks), self.now))
                 case ev.ToSlicer(WantSlices(_, count)):
                     self.credit += count
+                case ev.ToSlicer(SliceNews() | StatisticsNews() as news):
+                    assert not self.finished, "the slicer was told to stop before"
+                    self.news.append(news)
                 case ev.ToSlicer(StopSlicing()):
                     self.slicing = False
                 case ev.Finish(status, failure):
@@ -310,8 +318,16 @@ class Rig:
 RigMaker = Callable[..., Rig]
 
 
-def _rig(folder: Path, *, slices: int = 10, daemons: int = 2, seed: int = 0, **rules: object) -> Rig:
-    return Rig(folder, slices=slices, rules=make_rules(**rules), daemons=daemons, seed=seed)
+def _rig(
+    folder: Path,
+    *,
+    slices: int = 10,
+    daemons: int = 2,
+    seed: int = 0,
+    hooks: tuple[str, ...] = (),
+    **rules: object,
+) -> Rig:
+    return Rig(folder, slices=slices, rules=make_rules(**rules), daemons=daemons, seed=seed, hooks=hooks)
 
 
 def _recovering(folder: Path, lineage: list[str], inheritance: Inheritance | None, **options: Any) -> Rig:

@@ -34,8 +34,8 @@ def meant(text: str, fields: FieldSet = EXECUTIONS) -> Condition:
 
 
 def ms(*parts: int) -> int:
-    year, month, day, *rest = parts
-    return int(datetime(year, month, day, *rest, tzinfo=UTC).timestamp() * 1000)  # type: ignore[arg-type]  # hours ...
+    year, month, day, hour, minute, second = (*parts, 0, 0, 0)[:6]
+    return int(datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp() * 1000)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,10 @@ def ms(*parts: int) -> int:
         ("labels.tier:<b", Between(Path("", ("labels", "tier")), None, Bound("b", included=False))),
         ("_slicer_stats.failed:>0", Between(Path("_slicer_stats", ("failed",)), Bound(0, False), None)),
         ("_exists_:_deleted_on", Present(Column("_deleted_on", Kind.MOMENT))),
-        ("_created:2026-11-22", Between(CREATED, Bound(ms(2026, 11, 22), True), Bound(ms(2026, 11, 23), False))),
+        (
+            "_created:2026-11-22",
+            Between(CREATED, Bound(ms(2026, 11, 22), True), Bound(ms(2026, 11, 23), False)),
+        ),
         ("_created:>2026-11-22", Between(CREATED, Bound(ms(2026, 11, 23), True), None)),
         ("_created:<=2026-11-22", Between(CREATED, None, Bound(ms(2026, 11, 23), False))),
         ("_created:{* TO 2026-11-22}", Between(CREATED, None, Bound(ms(2026, 11, 22), False))),
@@ -133,6 +136,8 @@ def test_a_moment_is_all_the_time_that_it_names(text: str, start: int, end: int)
     assert (period.start_ms, period.end_ms) == (start, end)
 
 
-@pytest.mark.parametrize("text", ["", "0000", "9999", "2026-13", "2026-1", "26", "now-1y", "2026-11-22T25", "10:30"])
+@pytest.mark.parametrize(
+    "text", ["", "0000", "9999", "2026-13", "2026-1", "26", "now-1y", "2026-11-22T25", "10:30"]
+)
 def test_what_is_no_moment(text: str) -> None:
     assert period_of(text, NOW_MS) is None

@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from sliceworks.operations.builtin.script import in_asset
+from sliceworks.operations.bundle import AssetPlace, BundleError
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -121,5 +124,50 @@ def test_faults(option_faults: Any) -> None:
     assert faults(command="cat") == {}
     assert "is required" in faults()["command"]
     assert "must not be empty" in faults(command="")["command"]
-    assert "programs from assets are not available" in faults(command="x", asset="y")["asset"]
+    assert "must be one of the job's assets" in faults(command="x", asset="y")["asset"]
     assert "options" in faults(command="x", options={"A": [1]})
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> list[AssetPlace]:
+    """Two versions of an asset with a program, and a third asset."""
+    found = []
+    for asset_id, name, version in (
+        ("a" * 40, "tools", "1.0.0"),
+        ("b" * 40, "tools", "2.0.0"),
+        ("c" * 40, "x", "1.0.0"),
+    ):
+        folder = tmp_path / asset_id
+        (folder / "bin").mkdir(parents=True)
+        (folder / "bin" / "run").write_text("#!/bin/sh\necho '[]'\n")
+        (folder / "bin" / "run").chmod(0o755)
+        (folder / "notes").write_text("")
+        found.append(AssetPlace(asset_id, name, version, folder))
+    (tmp_path / "out").write_text("")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("identifier", "asset_id"),
+    [("tools:1.0.0", "a"), ("tools:2.0.0", "b"), ("x", "c"), ("x:^1", "c"), ("b" * 40, "b")],
+)
+def test_a_program_may_be_in_an_asset(places: list[AssetPlace], identifier: str, asset_id: str) -> None:
+    found = in_asset(identifier, "bin/run", places)
+    assert Path(found).parent.parent.name == asset_id * 40
+
+
+@pytest.mark.parametrize(
+    ("identifier", "command", "said"),
+    [
+        ("tools", "bin/run", "asset tools can be any of 2 of the job"),
+        ("x", "bin/walk", "asset x:1.0.0: there is no file bin/walk"),
+        ("x", "../out", "there is no file"),
+        ("x", "/bin/sh", "there is no file"),
+        ("x", "notes", "notes cannot be executed"),
+    ],
+)
+def test_a_program_that_is_not_in_its_asset(
+    places: list[AssetPlace], identifier: str, command: str, said: str
+) -> None:
+    with pytest.raises((ValueError, BundleError), match=said):
+        in_asset(identifier, command, places)
