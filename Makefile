@@ -36,6 +36,7 @@ lint: .venv/.dev ## format, lint, types, layers, sizes, generated pages: all but
 	@$(PY) -m tools.banned_calls
 	@$(PY) -m tools.states --check
 	@$(PY) -m tools.settings_reference --check
+	@$(PY) -m tools.metrics_reference --check
 	@$(PY) -m tools.cli_reference --check
 
 check: lint test ## everything that CI runs
@@ -44,6 +45,7 @@ docs: .venv/.dev ## write the pages that are made from the code
 	@$(PY) -m sliceworks.operations.reference > docs/operations.md
 	@$(PY) -m tools.states
 	@$(PY) -m tools.settings_reference
+	@$(PY) -m tools.metrics_reference
 	@$(PY) -m tools.cli_reference
 
 bench: .venv/.dev ## measure every row of docs/benchmarks.md, or ROW="idle first" (FULL=1: the long way)

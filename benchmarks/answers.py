@@ -1,7 +1,7 @@
 """How soon the API answers, with much in the store, while a job runs at full speed in the same cluster.
 
-1,000 executions and 1,000,000 slices are written by the stores' own verbs before the master starts: half of the
-slices in one execution, one slice in a hundred in `error`.
+1,000 executions and 1,000,000 slices are written by the stores' own verbs before the master starts: half of
+the slices in one execution, one slice in a hundred in `error`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,11 @@ ERRORS_IN = 100
 REQUESTS = 400
 LIMIT_MS = 50
 MADE_MS = 1_790_000_000_000
-ERROR = "Traceback (most recent call last):\n" + '  File "operation.py", line 7, in on_batch\n' * 10 + "ValueError: bad"
+ERROR = (
+    "Traceback (most recent call last):\n"
+    + '  File "operation.py", line 7, in on_batch\n' * 10
+    + "ValueError: bad"
+)
 
 
 def api(stage: Stage) -> list[Figure]:
@@ -50,8 +54,8 @@ def api(stage: Stage) -> list[Figure]:
         cluster.post(f"/ex/{ex_id}/_stop", timeout=0)
     figures = [Figure("slices a second meanwhile", [speed], "1/s")]
     for path, latencies in measured.items():
-        p99 = percentile(latencies, 99)
-        note = f"{len(latencies)} requests, p50 {percentile(latencies, 50):.1f} ms, longest {max(latencies):.1f} ms"
+        p50, p99, longest = percentile(latencies, 50), percentile(latencies, 99), max(latencies)
+        note = f"{len(latencies)} requests, p50 {p50:.1f} ms, longest {longest:.1f} ms"
         figures.append(Figure(f"GET {path}, p99", [p99], "ms", at_most=LIMIT_MS, note=note))
     return figures
 
@@ -134,8 +138,10 @@ def _write_slices(state: StateStore, ex_id: str, slices: int) -> None:
     for number, start in enumerate(starts, 1):
         seqs = range(start, min(start + GROUP, slices + 1))
         done = seqs[-1] // ERRORS_IN
-        head = Head(completed=seqs[-1] - done, error=done, started_ms=MADE_MS, outcome=_outcome(seqs[-1] == slices))
-        slicers = [(0, seqs[-1], _request(seqs[-1]), None, seqs[-1] == slices)]
+        is_last = seqs[-1] == slices
+        outcome = "failed" if is_last else None
+        head = Head(completed=seqs[-1] - done, error=done, started_ms=MADE_MS, outcome=outcome)
+        slicers = [(0, seqs[-1], _request(seqs[-1]), None, is_last)]
         nodes = [(1, "node", "incarnation", "127.0.0.1")] if number == 1 else []
         store.apply(Batch(number, asdict(head), [_group(seqs)], slicers, nodes, []))
     store.close()
@@ -153,7 +159,3 @@ def _group(seqs: range) -> Group:
 
 def _request(seq: int) -> bytes:
     return b'{"start":%d,"count":1}' % seq
-
-
-def _outcome(is_last: bool) -> str | None:
-    return "failed" if is_last else None

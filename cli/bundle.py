@@ -24,17 +24,26 @@ _TIME: Final = (1980, 1, 1, 0, 0, 0)  # the first one that a zip can have
 _UNIX: Final = 3
 _FILE: Final = 0o100644
 _PROGRAM: Final = 0o100755
+_ANY_EXECUTE: Final = 0o111
 _LEFT_OUT: Final = (
     ".*",
     "__pycache__",
     "*.py[co]",
     "*.egg-info",
     "*~",
-    "*.zip",
     "node_modules",
     "venv",
 )
-_LEFT_OUT_AT_THE_TOP: Final = ("tests", "test", "test_*.py", "conftest.py", "build", "dist", "job.json")
+_LEFT_OUT_AT_THE_TOP: Final = (
+    "tests",
+    "test",
+    "test_*.py",
+    "conftest.py",
+    "build",
+    "dist",
+    "*.zip",
+    "job.json",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,6 @@ def _zipped(folder: Path, files: list[str]) -> bytes:
             entry = zipfile.ZipInfo(name, _TIME)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.create_system = _UNIX
-            entry.external_attr = (_PROGRAM if os.access(path, os.X_OK) else _FILE) << 16
+            entry.external_attr = (_PROGRAM if path.stat().st_mode & _ANY_EXECUTE else _FILE) << 16
             archive.writestr(entry, path.read_bytes(), compresslevel=LEVEL)
     return made.getvalue()

@@ -236,7 +236,7 @@ class Commands:
         recovery: Recovery | None = None,
     ) -> Started:
         ex_id = new_id() if run else ""
-        document = execution_document(validated, job_id, ex_id, recovery)
+        document = execution_document(validated, job_id, ex_id, recovery=recovery)
         await self._ask(
             lambda request: ev.StartRequested(
                 request,
@@ -279,7 +279,7 @@ class Commands:
 
 
 def execution_document(
-    validated: dict[str, Any], job_id: str, ex_id: str, recovery: Recovery | None = None
+    validated: dict[str, Any], job_id: str, ex_id: str, *, recovery: Recovery | None = None
 ) -> bytes:
     """The document that controllers and workers are started with; it never changes."""
     config = {key: value for key, value in validated.items() if key not in RECOVERED}

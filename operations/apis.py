@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import re
 from typing import Any
+
+_PIN = re.compile(r"@[0-9a-f]{40}")
 
 
 class Apis:
@@ -18,14 +21,21 @@ class Apis:
 
     def get(self, name: str) -> Any:
         """What the API of this name handed out; LookupError if it has not (yet), or is no API of the job."""
-        if name not in self._handed_out:
+        named = self._named(name)
+        if len(named) != 1:
             there = ", ".join(self._handed_out) or "none"
             message = (
                 f"there is no API {name} (ready are: {there}): list it in the `apis` of the job, before the"
                 " APIs that use it; it is ready when `initialize` of the operations is called"
             )
             raise LookupError(message)
-        return self._handed_out[name]
+        return self._handed_out[named[0]]
+
+    def _named(self, name: str) -> list[str]:
+        """The API of this name; or those that the job has pinned, which authors cannot know of."""
+        if name in self._handed_out:
+            return [name]
+        return [other for other in self._handed_out if _PIN.sub("", other) == name]
 
     def check_dead_letter(self, name: str) -> None:
         """TypeError if what this API handed out cannot be called with a bad record and its error."""

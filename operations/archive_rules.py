@@ -73,7 +73,7 @@ def check_entries(entries: Iterable[ZipEntry], limits: ArchiveLimits) -> None:
         if total_bytes > limits.total_bytes:
             message = f"unpacked it is larger than {limits.total_bytes} bytes"
             raise ArchiveError(message)
-    _check_ratio("all entries together", total_bytes, packed_bytes, limits)
+    _check_ratio("all entries together", total_bytes, packed_bytes, limits=limits)
     for key in parents.keys() & seen.keys():
         if not seen[key].endswith("/"):
             message = f"{seen[key]}: it is a file and a folder at once"
@@ -100,7 +100,7 @@ def check_entry(entry: ZipEntry, limits: ArchiveLimits) -> None:
     if _ARCHIVE_NAME.search(entry.name.lower()):
         message = f"{entry.name}: an archive in the archive; only wheels (.whl) may be in a bundle"
         raise ArchiveError(message)
-    _check_ratio(entry.name, entry.size, entry.packed_bytes, limits)
+    _check_ratio(entry.name, entry.size, entry.packed_bytes, limits=limits)
 
 
 def check_first_bytes(entry: ZipEntry, head: bytes) -> None:
@@ -141,7 +141,7 @@ def _parents_of(path: str) -> Iterator[str]:
     return (str(parent) for parent in PurePosixPath(path).parents if parent.name)
 
 
-def _check_ratio(name: str, size: int, packed_bytes: int, limits: ArchiveLimits) -> None:
+def _check_ratio(name: str, size: int, packed_bytes: int, *, limits: ArchiveLimits) -> None:
     if size > limits.unsuspicious_bytes and size > packed_bytes * limits.ratio:
         message = f"{name}: {packed_bytes} bytes that unpack to {size} are taken for a zip bomb"
         raise ArchiveError(message)

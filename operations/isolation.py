@@ -11,6 +11,8 @@ of the code that it stands in, at import time and in a function years later, so 
 | a module of the standard library     | that one, whatever the bundle holds                            |
 | `sliceworks`, `pydantic` (`SHARED`)  | ours: classes of both sides must be the same                   |
 | what the bundle or its wheels hold   | the bundle's, also when another version of it is installed     |
+| compiled packages of its wheels, and | what is installed; or the bundle's, under its own name, once   |
+| what these require                   | in a process (`compiled_wheels.py`); no other bundle gets it   |
 | anything else                        | what is installed                                              |
 
 Only for processes that run authors' code: the first bundle of a process changes `sys.meta_path` and
@@ -33,6 +35,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
+from sliceworks.operations.compiled_wheels import OwnName, own_names, wheel_roots
+
 PREFIX: Final = "sliceworks.operations.loaded."
 SHARED: Final = frozenset({"sliceworks", "pydantic", "pydantic_core", "annotated_types"})
 WHEELS: Final = ".wheels"
@@ -42,6 +46,8 @@ ENVIRONMENT: Final = "SLICEWORKS_LOADED_ASSETS"
 _MARK: Final = "__sliceworks_bundle__"
 
 _bundles: dict[str, BundleCode] = {}
+_own_names: dict[str, tuple[OwnName, BundleCode]] = {}
+"""Modules of bundles that are found under their own names, and the bundle that came first with them."""
 _import_module: Final = importlib.import_module
 
 
@@ -53,6 +59,9 @@ class BundleCode:
         self.directory = directory
         self.package = f"{PREFIX}{name}"
         self.roots = [str(directory), *_wheel_roots(directory)]
+        self.own_names = {
+            name: own for name, own in own_names(directory / WHEELS).items() if not _is_installed(name)
+        }
         self.builtins = {**vars(builtins), "__import__": self._import, _MARK: self}
         self._own: dict[str, bool] = {}
 
@@ -81,6 +90,8 @@ class BundleCode:
         """What import statements of the bundle call."""
         top = name.partition(".")[0]
         if level or not self.holds(top):
+            if not level and top in _own_names:
+                self._check_own_name(top)
             return builtins.__import__(name, globals, locals, fromlist or (), level)
         full = f"{self.package}.{name}"
         try:
@@ -94,11 +105,27 @@ class BundleCode:
     def _find(self, name: str) -> bool:
         if name in sys.stdlib_module_names or name in SHARED or name.startswith("__"):
             return False
+        if name in self.own_names:
+            return False
         spec = PathFinder.find_spec(f"{self.package}.{name}", self.roots)
         if spec is None:
             return False
         is_mere_folder = spec.origin is None
         return not (is_mere_folder and _is_installed(name))
+
+    def _check_own_name(self, name: str) -> None:
+        """Raise ImportError if a module that lives under its own name is not this bundle's."""
+        there, owner = _own_names[name]
+        own = self.own_names.get(name)
+        if own is None:
+            message = f"No module named {name!r}"
+            raise ModuleNotFoundError(message, name=name)
+        if own.content != there.content:
+            message = (
+                f"{own.package} is compiled, so one process can have only one version of it, and {owner.directory.name}"
+                f" has brought another one: use the same wheel in both assets"
+            )
+            raise ImportError(message, name=name)
 
     def _as_author_knows(self, error: ModuleNotFoundError) -> ModuleNotFoundError:
         inside = f"{self.package}."
@@ -119,6 +146,8 @@ def bundle_code(name: str, directory: Path) -> BundleCode:
         sys.meta_path.insert(0, _Finder)
         importlib.import_module = _import_module_for_all
     code = _bundles[name] = BundleCode(name, directory)
+    for module, own in code.own_names.items():
+        _own_names.setdefault(module, (own, code))
     _forget_modules(code.package)
     package = ModuleType(code.package)
     package.__path__ = code.roots
@@ -143,13 +172,15 @@ class _Finder:
     def find_spec(
         full: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
+        top = full.partition(".")[0]
+        if top in _own_names:
+            own, owner = _own_names[top]
+            return _wrapped(PathFinder.find_spec(full, path or [own.root], target), owner)
         if not full.startswith(PREFIX):
             return None
         code = _bundles.get(full[len(PREFIX) :].partition(".")[0])
         spec = PathFinder.find_spec(full, path, target) if code else None
-        if spec is not None and code is not None and spec.loader is not None and spec.origin is not None:
-            spec.loader = _Loader(spec.loader, code)
-        return spec
+        return _wrapped(spec, code) if code else None
 
     @staticmethod
     def find_distributions(context: DistributionFinder.Context | None = None) -> Iterable[Distribution]:
@@ -159,6 +190,12 @@ class _Finder:
         wanted = context.name if context else None
         name = wanted.removeprefix(f"{code.package}.") if wanted else None
         return MetadataPathFinder.find_distributions(DistributionFinder.Context(name=name, path=code.roots))
+
+
+def _wrapped(spec: ModuleSpec | None, code: BundleCode) -> ModuleSpec | None:
+    if spec is not None and spec.loader is not None and spec.origin is not None:
+        spec.loader = _Loader(spec.loader, code)
+    return spec
 
 
 class _Loader(Loader):
@@ -215,11 +252,7 @@ def _wheel_roots(directory: Path) -> list[str]:
     folder = directory / WHEELS
     if not folder.is_dir():
         return []
-    roots: list[str] = []
-    for wheel in sorted(folder.iterdir()):
-        roots += [str(wheel), *map(str, sorted(wheel.glob("*.data/purelib")))]
-        roots += map(str, sorted(wheel.glob("*.data/platlib")))
-    return roots
+    return [str(root) for wheel in sorted(folder.iterdir()) for root in wheel_roots(wheel)]
 
 
 def _is_installed(name: str) -> bool:

@@ -1,8 +1,8 @@
 """Zip files from strangers: what is in one, and the bytes of an entry, trusting nothing that it says.
 
 The standard library's reader takes the whole directory into memory before anything can be refused, passes
-over bytes before and after the archive, and believes the sizes it reads.  Here the directory is walked under a
-limit, every byte of the file belongs to the archive, no two entries share bytes, and what an entry holds is
+over bytes before and after the archive, and believes the sizes it reads.  Here the directory is walked under
+a limit, every byte of the file belongs to the archive, no two entries share bytes, and what an entry holds is
 counted while it is read: more or less than it says is an error, and so is a wrong checksum.
 """
 

@@ -73,7 +73,7 @@ def with_duplicate(first: str, second: str) -> bytes:
 
 
 def changed_entry(content: bytes, name: str, **fields: int) -> bytes:
-    """The same zip, whose directory says something else of one entry: method, checksum, packed, size, flags."""
+    """The same zip, whose directory says something else of one entry."""
     places = {"flags": (8, "<H"), "method": (10, "<H"), "checksum": (16, "<L")}
     places |= {"packed": (20, "<L"), "size": (24, "<L"), "offset": (42, "<L")}
     at = _directory_entry(content, name)

@@ -37,9 +37,9 @@ class Jobs(Steering):
         """
         return Pages(self._transport, "/jobs", Job, key="job_id", active=active, deleted=deleted, ex=ex)
 
-    async def get(self, job_id: str) -> Job:
-        """One job, also a deleted one."""
-        return read(Job, await self._transport.get(path_of("jobs", job_id)))
+    async def get(self, job_id: str, *, ex: str | None = None) -> Job:
+        """One job, also a deleted one; `ex` as for `list`."""
+        return read(Job, await self._transport.get(path_of("jobs", job_id), ex=ex))
 
     async def update(self, job_id: str, job: Posted) -> Job:
         """Put another document in its place; the next start takes it, what runs goes on."""

@@ -79,9 +79,9 @@ class Transport:
 
 
 def path_of(*segments: str) -> str:
-    """A path of these parts, each of which may be any text but an empty one; InvalidError otherwise."""
+    """A path of these parts, each of which may be any text that can be printed; InvalidError otherwise."""
     for segment in segments:
-        if segment.strip(".") == "" or segment != segment.strip():
+        if segment.strip(".") == "" or segment != segment.strip() or not segment.isprintable():
             message = f"{segment!r} is no id"
             raise InvalidError(message)
     return "".join(f"/{quote(segment, safe='')}" for segment in segments)
@@ -102,7 +102,7 @@ def base_url(text: str) -> str:
 
 def _query_text(query: Mapping[str, object]) -> str:
     given = {name: _option(value) for name, value in query.items() if value is not None}
-    return f"?{urlencode(given, quote_via=quote, safe=',:')}" if given else ""
+    return f"?{urlencode(given, quote_via=quote, safe=',:', errors='replace')}" if given else ""
 
 
 def _option(value: object) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from sliceworks.cli.groups import NounGroup
 from sliceworks.cli.nouns.lists import Columns, Wanted, print_list
 from sliceworks.cli.nouns.many import Done, Printer, for_each
 from sliceworks.cli.nouns.options import api_options, dry_run_option, list_options, quiet_option
@@ -23,7 +24,7 @@ COLUMNS: Final = Columns("id", ("id", "name", "version", "_created", "descriptio
 _PATH = click.Path(path_type=Path, exists=True)
 
 
-@click.group()
+@click.group(cls=NounGroup)
 def asset() -> None:
     """Build, deploy and list assets: bundles of operations.
 
@@ -45,8 +46,8 @@ def asset() -> None:
 def build(*, folder: Path, target: Path | None) -> None:
     """Make a zip of the bundle in DIR, after a check of its asset.json.
 
-    The same files give the same bytes, and so the same id, wherever it is built. Tests, caches, hidden files
-    and files of version control are left out.
+    The same files give the same bytes, and so the same id, wherever it is built. Hidden files and
+    caches are left out, and at the top tests, job.json, zips, `build` and `dist`.
     """
     from sliceworks.cli.bundle import build_bundle
 

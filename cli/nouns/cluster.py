@@ -6,6 +6,7 @@ from typing import Final
 
 import click
 
+from sliceworks.cli.groups import NounGroup
 from sliceworks.cli.nouns.options import api_options
 from sliceworks.cli.output import Style, print_document, print_rows
 
@@ -21,7 +22,7 @@ COLUMNS: Final = (
 )
 
 
-@click.group()
+@click.group(cls=NounGroup)
 def cluster() -> None:
     """What the cluster is and does."""
 

@@ -15,8 +15,7 @@ from sliceworks.cli.table import visible
 
 if TYPE_CHECKING:
     from sliceworks.cli.client import Client, Slice
-    from sliceworks.cli.client.executions import Executions
-    from sliceworks.cli.client.jobs import Jobs
+    from sliceworks.cli.client.paging import Pages
 
 Noun = Literal["jobs", "ex"]
 
@@ -41,27 +40,37 @@ def _shape(row: Mapping[str, Any]) -> dict[str, Any]:
 COLUMNS: Final = Columns("slice_id", ("slice_id", "ex_id", "slicer_order", "reason", "error"), _shape)
 
 
+_HELP: Final[dict[Noun, str]] = {
+    "jobs": "List the slices of all executions of a job that failed, the newest first.",
+    "ex": "List the slices of an execution that failed, or without ID of all of them, the newest first.",
+}
+
+
 def errors_command(noun: Noun) -> click.Command:
     """`errors`, for jobs or for executions."""
 
-    @click.command("errors")
-    @click.argument("target", metavar="ID")
+    @click.command("errors", help=_HELP[noun])
+    @click.argument("target", metavar="ID", required=noun == "jobs")
     @click.option("--follow", "-f", is_flag=True, help="Print those that come, until the execution is over.")
     @list_options
     @api_options
-    def command(*, target: str, follow: bool, url: str, style: Style, **options: Any) -> None:
-        """List the slices that failed, the newest first."""
+    def command(*, target: str | None, follow: bool, url: str, style: Style, **options: Any) -> None:
         wanted = Wanted(**options)
-        if follow:
+        if not follow:
+            print_list(lambda client: _pages(client, noun, target), wanted, COLUMNS, url=url, style=style)
+        elif target is None:
+            message = "--follow needs the ID of an execution"
+            raise click.UsageError(message)
+        else:
             _follow_from_here(noun, target, wanted=wanted, url=url, style=style)
-            return
-        print_list(lambda api: _of(api, noun).errors(target), wanted, COLUMNS, url=url, style=style)
 
     return command
 
 
-def _of(client: Client, noun: Noun) -> Jobs | Executions:
-    return client.jobs if noun == "jobs" else client.executions
+def _pages(client: Client, noun: Noun, target: str | None) -> Pages[Slice]:
+    if target is None:
+        return client.executions.all_errors()
+    return client.jobs.errors(target) if noun == "jobs" else client.executions.errors(target)
 
 
 def _follow_from_here(noun: Noun, target: str, *, wanted: Wanted, url: str, style: Style) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from sliceworks.cli.groups import NounGroup
 from sliceworks.cli.nouns.lists import Columns, Wanted, print_list
 from sliceworks.cli.nouns.many import Done
 from sliceworks.cli.nouns.options import api_options, list_options
@@ -20,7 +21,7 @@ COLUMNS: Final = Columns(
 )
 
 
-@click.group()
+@click.group(cls=NounGroup)
 def ex() -> None:
     """List and steer executions: the runs of jobs.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from sliceworks.cli.groups import NounGroup
 from sliceworks.cli.nouns.job_delete import delete
 from sliceworks.cli.nouns.job_submit import submit
 from sliceworks.cli.nouns.job_update import update
@@ -25,7 +26,7 @@ COLUMNS: Final = Columns(
 )
 
 
-@click.group()
+@click.group(cls=NounGroup)
 def job() -> None:
     """Submit, list and steer jobs; a verb acts on the job's latest execution.
 

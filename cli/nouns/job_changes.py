@@ -34,11 +34,9 @@ class Change:
             yield f"+ {self.path}: {json.dumps(self.after)}"
 
 
-def job_changes(stored: dict[str, Any], posted: Any) -> list[Change]:
+def job_changes(stored: dict[str, Any], posted: dict[str, Any]) -> list[Change]:
     """What replacing a stored job by another one changes; the fields that the master writes are left out."""
     own = {name: value for name, value in stored.items() if name not in _OF_THE_MASTER}
-    if not isinstance(posted, dict):
-        return [Change("", own, posted)]
     new = {name: value for name, value in posted.items() if name not in _OF_THE_MASTER}
     return list(_changes(own, new, ""))
 

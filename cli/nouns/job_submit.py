@@ -36,7 +36,8 @@ def submit(*, files: Sequence[BinaryIO], start: bool, quiet: bool, url: str, sty
         document = {**submitted.document, "job_id": submitted.job_id, "ex_id": submitted.ex_id or None}
         return Done(document, _words(label, submitted))
 
-    return for_each(list(jobs), work, url=url, printer=Printer(style, "job_id", quiet))
+    printer = Printer(style, "job_id", quiet)
+    return for_each(list(jobs), work, url=url, printer=printer, at_once=1)  # in the order of the file
 
 
 def _words(label: str, submitted: Started) -> str:

@@ -9,6 +9,7 @@ import click
 from sliceworks.cli.nouns.many import Done, Printer, for_each
 from sliceworks.cli.nouns.options import api_options, dry_run_option
 from sliceworks.cli.output import Style, has_colors
+from sliceworks.protocol.errors import InvalidError
 
 if TYPE_CHECKING:
     from sliceworks.cli.client import Client
@@ -31,6 +32,9 @@ def update(*, target: str, file: BinaryIO, dry_run: bool, url: str, style: Style
 
     text = file.read()
     posted = parse_job(text, file.name)
+    if not isinstance(posted, dict):
+        message = f"{file.name} is no job: a JSON object is wanted"
+        raise InvalidError(message)
 
     async def work(client: Client, target: str) -> Done:
         changes = job_changes((await client.jobs.get(target)).document, posted)

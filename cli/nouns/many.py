@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 AT_ONCE: Final = 8
 PARTLY_DONE: Final = 3
+UNREACHABLE: Final = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,14 @@ class Printer:
 Work = Callable[["Client", str], Awaitable[Done]]
 
 
-def for_each(targets: Sequence[str], work: Work, *, url: str, printer: Printer) -> int:
-    """Do `work` for each target; returns the exit code."""
+def for_each(
+    targets: Sequence[str], work: Work, *, url: str, printer: Printer, at_once: int = AT_ONCE
+) -> int:
+    """Do `work` for each target, for some at once; returns the exit code."""
     from sliceworks.cli.client.client import call
 
     async def all_of_them(client: Client) -> list[int]:
-        return await _for_each(client, targets, work=work, printer=printer)
+        return await _for_each(client, targets, work=work, printer=printer, at_once=at_once)
 
     return code_of_all(call(url, all_of_them))
 
@@ -82,7 +85,7 @@ class Complaints:
 
     def tell(self, target: str, error: SliceworksError) -> int:
         """Print it; returns its exit code."""
-        names_it = not self._several or target in str(error) or exit_code_for(error) == _UNREACHABLE
+        names_it = not self._several or target in str(error) or exit_code_for(error) == UNREACHABLE
         text = error_text(error) if names_it else error_text(error, about=target)
         if text not in self._told:
             self._told.add(text)
@@ -90,14 +93,15 @@ class Complaints:
         return exit_code_for(error)
 
 
-_UNREACHABLE: Final = 7
-
-
-async def _for_each(client: Client, targets: Sequence[str], *, work: Work, printer: Printer) -> list[int]:
+async def _for_each(
+    client: Client, targets: Sequence[str], *, work: Work, printer: Printer, at_once: int
+) -> list[int]:
     import asyncio
 
-    room = asyncio.Semaphore(AT_ONCE)
+    room = asyncio.Semaphore(at_once)
     complaints = Complaints(several=len(targets) > 1)
+    codes: list[int] = []
+    failure: BrokenPipeError | None = None
 
     async def tried(target: str) -> Done | SliceworksError:
         async with room:
@@ -108,10 +112,16 @@ async def _for_each(client: Client, targets: Sequence[str], *, work: Work, print
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(tried(target), name=f"for {target}") for target in targets]
-        return [
-            _told(target, await task, printer=printer, complaints=complaints)
-            for target, task in zip(targets, tasks, strict=True)
-        ]
+        try:
+            for target, task in zip(targets, tasks, strict=True):
+                codes.append(_told(target, await task, printer=printer, complaints=complaints))
+        except BrokenPipeError as error:  # raised below as it is, not in the group's envelope
+            failure = error
+            for task in tasks:
+                task.cancel()
+    if failure:
+        raise failure
+    return codes
 
 
 def _told(target: str, result: Done | SliceworksError, *, printer: Printer, complaints: Complaints) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from sliceworks.cli.groups import NounGroup
 from sliceworks.cli.nouns.many import Done, Printer, Work, for_each
 from sliceworks.cli.nouns.node_drain import drain
 from sliceworks.cli.nouns.nodes import find_node, name_of, workers_of
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 COLUMNS: Final = ("node_id", "hostname", "role", "state", "draining", "total", "available", "workers", "pid")
 
 
-@click.group()
+@click.group(cls=NounGroup)
 def node() -> None:
     """List, drain and resume the nodes of the cluster: its worker daemons.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from sliceworks.cli.groups import NounGroup
 from sliceworks.cli.nouns.errors import first_line
 from sliceworks.cli.nouns.lists import Columns, Wanted, print_list
 from sliceworks.cli.nouns.many import Done, Printer, for_each
@@ -22,7 +23,7 @@ COLUMNS: Final = Columns(
 )
 
 
-@click.group("slice")
+@click.group("slice", cls=NounGroup)
 def slice_() -> None:
     """List and count the slices of an execution."""
 

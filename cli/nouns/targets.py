@@ -38,10 +38,14 @@ def _all_of(given: tuple[str, ...], key: str, context: click.Context) -> Iterato
 
 
 def _ids_in(lines: Iterable[str], key: str) -> Iterator[str]:
-    for number, line in enumerate(lines, start=1):
-        text = line.strip()
-        if text:
-            yield _id_in(text, key, number)
+    try:
+        for number, line in enumerate(lines, start=1):
+            text = line.strip()
+            if text:
+                yield _id_in(text, key, number)
+    except UnicodeDecodeError as error:
+        message = f"what is on stdin is no text: {error.reason} at byte {error.start}"
+        raise click.UsageError(message) from error
 
 
 def _id_in(line: str, key: str, number: int) -> str:

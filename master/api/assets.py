@@ -56,7 +56,7 @@ async def upload(api: Api, request: web.Request) -> web.Response:
 
 
 async def list_assets(api: Api, request: web.Request) -> web.Response:
-    """Assets: all, those of a name, or those of a name and a version; `*` stands for anything."""
+    """Assets: all, those of a name and a version (with `*` for anything), or the one with an id."""
     return answer([asset_json(asset) for asset in find_assets(api, request)])
 
 
@@ -86,7 +86,7 @@ def find_assets(api: Api, request: web.Request) -> list[AssetRecord]:
     """What a list is asked for."""
     wanted = page_of(request, _KEYS, order=_NEWEST_FIRST)
     name, version = request.match_info.get("name", "*"), request.match_info.get("version", "*")
-    found = [asset for asset in api.view.assets() if fnmatchcase(asset.name, name)]
+    found = [asset for asset in api.view.assets() if asset.asset_id == name or fnmatchcase(asset.name, name)]
     found = _latest(found) if version == _LATEST else _of_version(found, version)
     return _cut(found, wanted)
 

@@ -6,6 +6,7 @@ are made; a test calls every route, and compares its answers and the options it 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
@@ -61,10 +62,11 @@ def text(name: str, about: str) -> Option:
 def number(
     name: str, about: str, *, default: int | None = None, at_least: int = 0, at_most: int | None = None
 ) -> Option:
-    """A whole number."""
-    limits = {"default": default, "maximum": at_most}
-    given = {key: value for key, value in limits.items() if value is not None}
-    return Option(name, about, {"type": "integer", "minimum": at_least, **given})
+    """A whole number; an empty option counts as none."""
+    most = {} if at_most is None else {"maximum": at_most}
+    usual = {} if default is None else {"default": default}
+    number_or_none = [{"type": "integer", "minimum": at_least, **most}, {"const": ""}]
+    return Option(name, about, {"anyOf": number_or_none, **usual})
 
 
 def one_of(name: str, about: str, *choices: str, default: str | None = None) -> Option:
@@ -91,12 +93,15 @@ def some_of(name: str, about: str, choices: Iterable[str]) -> Option:
 
 def page(sortable: Collection[str], *, default: str = "") -> tuple[Option, ...]:
     """Which part of a list, and in which order."""
-    part = _SORT_PART.format(fields="|".join(sorted(sortable)))
+    fields = sorted(sortable)
+    part = _SORT_PART.format(fields="|".join(map(re.escape, fields)))
     order: Schema = {"type": "string", "pattern": f"^({part}(,{part})*)?$", "default": default}
     return (
         number("size", "how many at most", default=100, at_most=10_000),
         number("from", "how many to leave out before; with size at most 10000", default=0),
-        Option("sort", "`field:asc` or `field:desc`, several parted by commas", order),
+        Option(
+            "sort", f"`field:asc` or `field:desc`, several parted by commas, of {', '.join(fields)}", order
+        ),
     )
 
 

@@ -101,7 +101,7 @@ _EX: Final = text(
     "ex", "add the latest execution, cut to these fields (a list, parted by commas; empty: all)"
 )
 _START: Final = text("start", "`false`: store it only; anything else starts it")
-_CHANGED: Final = About("jobs", shapes.JobAsPosted, errors=(400, 404, 410))
+_CHANGED: Final = About("jobs", shapes.JobAsPosted, errors=(400, 404, 409, 410))
 
 ROUTES: Final = (
     Route(
@@ -116,7 +116,12 @@ ROUTES: Final = (
         "PUT",
         "/jobs/{job_id}",
         update_job,
-        About("jobs", shapes.JobAsPosted, body=shapes.JobDocument, errors=(404, 410)),
+        About(
+            "jobs",
+            shapes.JobAsPosted,
+            body=shapes.JobDocument | shapes.InactiveDocument,
+            errors=(404, 409, 410),
+        ),
     ),
     Route(
         "DELETE",

@@ -157,6 +157,7 @@ def node_json(node: NodeView) -> Json:
                 "pid": worker.info.pid,
                 "ex_id": worker.info.ex_id,
                 "job_id": worker.job_id,
+                "assets": list(worker.assets),
                 "state": worker.info.state,
             }
             for worker in node.workers

@@ -73,6 +73,8 @@ class Process(TypedDict):
     job_id: NotRequired[str]
     state: NotRequired[str]
     """of a worker: starting, idle, busy or ending"""
+    assets: NotRequired[list[str]]
+    """of a worker: the ids of its execution's assets"""
 
 
 class Link(TypedDict):
@@ -267,6 +269,12 @@ class JobDocument(JobSpec):
     """A job as it is posted; what is left out gets its default in the execution."""
 
 
+class InactiveDocument(TypedDict):
+    """A job that is put away: it may have anything in it; making it active checks it."""
+
+    active: Literal[False]
+
+
 class Job(JobSpec):
     """A job as it was posted, with its identity."""
 
@@ -280,7 +288,7 @@ class Job(JobSpec):
 
 
 class InactiveJob(TypedDict):
-    """A job that does not count: it may be posted with anything in it, and is checked when it is made active."""
+    """A job that was put away, with whatever was posted, and its identity."""
 
     job_id: str
     active: Literal[False]

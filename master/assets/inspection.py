@@ -19,7 +19,7 @@ from sliceworks.operations.archive import AssetManifest, check_zip, unpack
 from sliceworks.operations.bundle import BundleDescription, inspect_bundle
 from sliceworks.protocol.codec import pack
 from sliceworks.protocol.codec import unpack as decode
-from sliceworks.protocol.errors import SliceworksError, UnprocessableError
+from sliceworks.protocol.errors import SliceworksError, UnavailableError, UnprocessableError
 from sliceworks.protocol.forkserver import ForkServer
 
 CHECK_SECONDS: Final = 120.0
@@ -60,13 +60,14 @@ class _Answer(Struct, frozen=True):
 
     found: msgspec.Raw = msgspec.Raw(b"null")
     refusal: str = ""
+    trouble: str = ""  # not the bundle's
 
 
 class Bundles(Protocol):
     """Looks into uploads."""
 
     async def check(self, zip_path: Path, target: Path) -> AssetManifest:
-        """Check a zip and unpack it; UnprocessableError says what is wrong."""
+        """Check a zip and unpack it; UnprocessableError is the zip's fault, UnavailableError ours."""
         ...
 
     async def describe(
@@ -119,7 +120,9 @@ def run_check(sock: socket.socket, payload: bytes) -> int:
         sock.sendall(_refused(str(error)))
         return 0
     except OSError as error:
-        sock.sendall(_refused(f"it cannot be unpacked here: {error.strerror}"))
+        sock.sendall(
+            msgspec.json.encode(_Answer(trouble=f"the asset cannot be unpacked now: {error.strerror}"))
+        )
         return 0
     sock.sendall(_answered(asdict(manifest)))
     return 0
@@ -171,6 +174,8 @@ def _found(answer: bytes, kind: type[T]) -> T:
         raise UnprocessableError(message)
     try:
         read = msgspec.json.decode(answer, type=_Answer)
+        if read.trouble:
+            raise UnavailableError(read.trouble)
         if not read.refusal:
             return msgspec.json.decode(read.found, type=kind)
     except msgspec.DecodeError as error:

@@ -50,7 +50,7 @@ class JobsWithAssets:
         return await self._check(document, named)
 
     def _look_up(self, references: Sequence[str]) -> tuple[list[tuple[str, AssetPlace]], list[Fault]]:
-        known = self._view.assets()
+        known = self._view.assets() if references else []
         named: list[tuple[str, AssetPlace]] = []
         faults: list[Fault] = []
         for place, reference in enumerate(references):
@@ -78,7 +78,7 @@ class JobsWithAssets:
         except InvalidError as error:
             others = [fault for fault in error.faults if not fault.path.endswith(_UNKNOWN_OPERATION)]
         texts = "; ".join(str(fault) for fault in others)
-        message = f"Failure to get assets, caused by {faults[0].message}" + (
+        message = f"Failure to get assets, caused by TSError: {faults[0].message}" + (
             f"; also {texts}" if texts else ""
         )
         return InvalidError(message, (*faults, *others))

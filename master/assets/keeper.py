@@ -31,6 +31,7 @@ from sliceworks.protocol.errors import (
     NotFoundError,
     SliceworksError,
     TooLargeError,
+    UnavailableError,
     UnprocessableError,
 )
 
@@ -99,9 +100,17 @@ class AssetKeeper:
     async def save(self, pieces: AsyncIterable[bytes]) -> Stored:
         """Take in an upload; nothing is left of one that is refused.
 
-        Raises UnprocessableError with what is wrong with it, TooLargeError, and ConflictError if other bytes
-        have its name and version.
+        Raises UnprocessableError with what is wrong with it, TooLargeError, ConflictError if other bytes
+        have its name and version, and UnavailableError if it cannot be written now.
         """
+        try:
+            return await self._take_in(pieces)
+        except OSError as error:
+            log.error("asset_not_stored", reason=str(error))
+            message = f"the asset cannot be stored now: {error.strerror}"
+            raise UnavailableError(message) from error
+
+    async def _take_in(self, pieces: AsyncIterable[bytes]) -> Stored:
         async with self._aside() as place:
             zip_path = place / "upload.zip"
             asset_id = await _receive(pieces, zip_path)

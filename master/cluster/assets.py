@@ -68,7 +68,11 @@ def refusal(core: Core, execution: Execution) -> InvalidError | None:
         for place, asset_id in enumerate(execution.assets)
         if not _is_listed(core, asset_id)
     )
-    return InvalidError(f"Failure to get assets, caused by {faults[0].message}", faults) if faults else None
+    return (
+        InvalidError(f"Failure to get assets, caused by TSError: {faults[0].message}", faults)
+        if faults
+        else None
+    )
 
 
 def reject(core: Core, execution: Execution, asset_ids: list[str]) -> None:

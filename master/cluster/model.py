@@ -149,7 +149,7 @@ class Execution:
     waiters: list[Waiter] = field(default_factory=list)
     crashes: list[int] = field(default_factory=list)  # without progress in between
     slices_seen: int = -1  # slices made and ended when its store was last inspected
-    resumed_from: str = ""  # the phase that was reported when it was resumed: it shows as running till the next
+    resumed_from: str = ""  # the phase when it was resumed: it shows as running until the next one
     barred: dict[str, str] = field(default_factory=dict)  # node_id -> why workers do not start there
     unreached: dict[str, int] = field(default_factory=dict)  # node_id -> since when its link is down
     shunned: set[str] = field(default_factory=set)  # of these: where it was down for too long

@@ -13,8 +13,17 @@ from msgspec import structs
 from sliceworks.master.cluster import assets
 from sliceworks.master.cluster import effects as ef
 from sliceworks.master.cluster import events as ev
+from sliceworks.master.cluster.controllers import end
 from sliceworks.master.cluster.core import Core
-from sliceworks.master.cluster.model import Attached, Execution, NotStarted, Waiter
+from sliceworks.master.cluster.model import (
+    Attached,
+    EndCause,
+    Ending,
+    Execution,
+    Missing,
+    NotStarted,
+    Waiter,
+)
 from sliceworks.master.cluster.statuses import status_of
 from sliceworks.master.store.records import AddJob, ExecutionRow
 from sliceworks.protocol.errors import (
@@ -139,6 +148,9 @@ def _wish_stop(core: Core, execution: Execution, grace_ms: int) -> None:
         wishes = structs.replace(execution.row.wishes, stopping=True, grace_ms=grace_ms)
         core.change(execution, wishes=wishes)
     core.set_status(execution, S.STOPPING)
+    if grace_ms == 0 and isinstance(execution.controller, Missing):
+        how = "it was not connected when its execution was stopped by force"
+        end(core, execution, Ending(execution.controller.identity, EndCause.FAULT, how))
     core.touch(execution)
     return None
 

@@ -47,6 +47,7 @@ class WorkerView:
 
     info: WorkerInfo
     job_id: str  # "" if the execution is not known any more
+    assets: tuple[str, ...] = ()  # of its execution, by id
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +134,19 @@ def _execution(execution: Execution) -> ExecutionView:
 def _node(core: Core, node: Node) -> NodeView:
     connected = isinstance(node.link, Connected)
     infos = node.state.workers if node.state else []
-    jobs = {ex_id: core.executions[ex_id].row.job_id for ex_id in node.guests}
+    known = {ex_id: core.executions[ex_id] for ex_id in node.guests}
     return NodeView(
         record=node.record,
         connected=connected,
         draining=node.is_draining,
         available=max(0, node.record.slots - _taken(core, node)) if connected and not node.is_draining else 0,
-        workers=tuple(WorkerView(info, jobs.get(info.ex_id, "")) for info in infos),
+        workers=tuple(_worker(info, known.get(info.ex_id)) for info in infos),
         links=tuple(node.state.links) if node.state else (),
     )
+
+
+def _worker(info: WorkerInfo, execution: Execution | None) -> WorkerView:
+    return WorkerView(info, execution.row.job_id, execution.assets) if execution else WorkerView(info, "")
 
 
 def _taken(core: Core, node: Node) -> int:

@@ -35,6 +35,7 @@ class LineageSource:
         self._tell = tell
         self._orders: asyncio.Queue[LoadLineage] = asyncio.Queue()
         self._pages: Iterator[LineagePage] | None = None
+        self._slices = 0  # read by this generation
 
     def submit(self, order: LoadLineage) -> None:
         """Read the next page."""
@@ -72,6 +73,9 @@ class LineageSource:
         page = next(pages)
         slicers = self._lineage.positions() if page.complete else []
         self._pages = pages
+        self._slices += len(page.slices)
+        if page.complete:
+            log.info("lineage_taken_up", slices=self._slices)
         return LineageLoaded(page.slices, page.complete, slicers)
 
     def _report(self, error: StoreUnavailableError) -> bool:

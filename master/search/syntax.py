@@ -33,7 +33,7 @@ from sliceworks.master.search.tree import Either, Every, Leaf, Not
 from sliceworks.protocol.errors import InvalidError
 
 MAX_LENGTH: Final = 4_096
-MAX_WORDS: Final = 500
+MAX_WORDS: Final = 300
 MAX_DEPTH: Final = 24
 EXISTS: Final = "_exists_"
 

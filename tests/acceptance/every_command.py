@@ -67,14 +67,13 @@ class Stage:
         return ex_id
 
 
-def play(stage: Stage) -> list[Played]:
+def play(stage: Stage) -> None:
     """All that talks to a master, the authors' commands, and what can go wrong."""
     for act in (_bundles, _jobs, _steering, _executions, _failures, _nodes, _cluster, _ends, _wrong):
         act(stage)
-    return stage.played
 
 
-def play_clusters(stage: Stage) -> list[Played]:
+def play_clusters(stage: Stage) -> None:
     """The commands that start daemons."""
     data = stage.folder / "data"
     stage.do("config", "show", "--workers", "2")
@@ -83,14 +82,12 @@ def play_clusters(stage: Stage) -> list[Played]:
     stage.do("dev", "--port", "0", "--workers", "1", "--data-dir", str(data / "dev"), interrupt_at="ready ")
     stage.do("master", "--port", "0", "--data-dir", str(data / "m"), interrupt_at="master_ready")
     stage.do("worker", "--port", "1", "--data-dir", str(data / "w"), interrupt_at="node_started")
-    return stage.played
 
 
-def play_chaos(stage: Stage) -> list[Played]:
+def play_chaos(stage: Stage) -> None:
     """A cluster of its own, with one kill."""
     data = str(stage.folder / "data" / "chaos")
     stage.do("chaos", "--seed", "5", "--kills", "1", "--workers", "1", "--data-dir", data)
-    return stage.played
 
 
 def _bundles(stage: Stage) -> None:
@@ -102,6 +99,11 @@ def _bundles(stage: Stage) -> None:
     stage.do("asset", "list")
     stage.do("asset", "show", "shout:0.1.0")
     stage.do("job", "submit", f"{folder}/job.json")
+    pinned = json.loads((stage.folder / "shout" / "job.json").read_text())
+    pinned["assets"], pinned["operations"][1]["_op"] = ["shout:0.1.0"], "shout@shout:0.1.0"
+    stage.do("job", "submit", stage.file("pinned.json", pinned))
+    newest = [job["job_id"] for job in stage.cluster.get("/jobs", size=2, sort="_created:desc")]
+    stage.do("job", "wait", "-", stdin="\n".join(newest))
     asset_id = str(stage.cluster.get("/assets/shout")[0]["id"])
     stage.do("asset", "delete", asset_id, "--dry-run")
     stage.do("asset", "delete", asset_id)
@@ -171,6 +173,7 @@ def _failures(stage: Stage) -> None:
     job_id, ex_id = stage.submit(BROKEN)
     stage.do("ex", "wait", ex_id, code=10)
     stage.do("job", "errors", job_id)
+    stage.do("ex", "errors", "--size", "1")
     stage.do("ex", "errors", ex_id, "--follow")
     stage.do("ex", "recover", ex_id, "--cleanup", "errors")
     stage.cluster.wait_until_over(stage.latest(job_id))
@@ -231,9 +234,10 @@ def main() -> int:
             folder = Path(name) / title
             folder.mkdir()
             stage = Stage(cluster, folder, run)
-            played = play_chaos(stage) and play(stage) and play_clusters(stage)
-            print("\n".join(["", f"# {title}", *transcript(played)]), flush=True)
-            well = well and all(each.outcome.code == each.expected for each in played)
+            for act in (play, play_clusters, play_chaos):
+                act(stage)
+            print("\n".join(["", f"# {title}", *transcript(stage.played)]), flush=True)
+            well = well and all(each.outcome.code == each.expected for each in stage.played)
     return 0 if well else 1
 
 

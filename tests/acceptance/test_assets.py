@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -180,10 +182,11 @@ def test_each_node_fetches_an_asset_once_and_a_damaged_copy_again(tmp_path: Path
 def test_an_asset_that_cannot_be_had_ends_the_execution_with_its_reason(tmp_path: Path) -> None:
     with running_cluster(tmp_path / "cluster", 1) as cluster:
         asset = upload(cluster, tools("1.0.0"))
-        (cluster.folder / "master" / "assets" / f"{asset}.zip").unlink()
+        (cluster.folder / "master" / "assets" / f"{asset}.zip").write_bytes(tools("2.0.0"))
         run = cluster.submit(generated({"_op": "mark"}, size=1, assets=["tools"], workers=1))
         assert cluster.wait_until_over(run) == "failed"
-        assert f"the master does not have asset {asset}" in cluster.get(f"/ex/{run}")["_failureReason"]
+        reason = cluster.get(f"/ex/{run}")["_failureReason"]
+        assert f"asset {asset} came from the master with the digest" in reason
 
 
 def test_code_that_fails_on_a_node_only_is_said_with_its_file(tmp_path: Path) -> None:
@@ -238,9 +241,6 @@ def test_what_a_job_gets_wrong_is_said_when_it_is_submitted(tmp_path: Path) -> N
 
 
 def _with_program(text: str) -> bytes:
-    import io
-    import zipfile
-
     content = io.BytesIO(bundle(name="programs"))
     with zipfile.ZipFile(content, "a") as archive:
         info = zipfile.ZipInfo("bin/pass", (2026, 1, 1, 0, 0, 0))

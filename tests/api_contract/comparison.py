@@ -1,8 +1,8 @@
 """Compares the columns of the table with a cluster.
 
-A cell that moves its execution on gets one of its own; all others share the first.  A call to an execution that is
-held by SIGSTOP may have to wait for what is held: it stays under way while the others are made, then what
-is held is let go, and its answer is compared.
+A cell that moves its execution on gets one of its own; all others share the first.  A call to an execution
+that is held by SIGSTOP may have to wait for what is held: it stays under way while the others are made, then
+what is held is let go, and its answer is compared.  What is stopped by force is never let go.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Comparison:
                     waiting.append((trial, reply))
             trials = [self._trial(call, case) for call, case in spending]
             waiting += [(trial, pool.submit(trial.replies)) for trial in trials]
-            _let_go(case for _, case in [*keeping[:1], *spending])
+            _let_go(case for call, case in [*keeping[:1], *spending] if not call.is_forced)
             for trial, reply in waiting:
                 found += trial.judge(reply.result(), is_let_go=True)
         return found

@@ -59,13 +59,13 @@ def differences(answer: Answer, reply: Reply, names: Mapping[str, str]) -> list[
         return [f"HTTP {answer.status} expected, got {reply}"]
     text = fill(answer.text, names)
     try:
-        found = _compare(answer, text, reply)
+        found = _compare(answer, text, reply, ex=names["ex"])
     except ValueError:
         found = ["it is no JSON"]
     return [f"{each}; got {reply}" for each in found]
 
 
-def _compare(answer: Answer, text: str, reply: Reply) -> list[str]:
+def _compare(answer: Answer, text: str, reply: Reply, *, ex: str) -> list[str]:
     match answer.kind:
         case "" if answer.status >= 400:
             return _fault(answer.status, text, reply.json)
@@ -78,8 +78,9 @@ def _compare(answer: Answer, text: str, reply: Reply) -> list[str]:
             return [f"a row with {part}" for part in text.split("` nor `") if part and part in reply.text]
         case "a list with" | "a list without" | "a list of" | "a list of only":
             return _list(answer.kind, json.loads(text), reply.json)
-        case _:
-            return []  # what the processes show is compared by who knows them
+        case "no process of it" | "its controller and its workers, with their pids":
+            return _processes(reply.json, ex, are_there=answer.kind.startswith("its"))
+    raise ValueError(answer.kind)
 
 
 def _fault(status: int, text: str, body: Any) -> list[str]:
@@ -105,6 +106,20 @@ def _list(kind: str, pattern: Any, body: Any) -> list[str]:
     return [each for found in unlike for each in found]
 
 
+def _processes(state: Any, ex: str, *, are_there: bool) -> list[str]:
+    """Those of an execution in the cluster's state."""
+    entries = [entry for node in state.values() for entry in node["active"] if entry.get("ex_id") == ex]
+    if not are_there:
+        return [f"there must be no process of it: {entries}"] if entries else []
+    kinds = {
+        entry["assignment"]
+        for entry in entries
+        if entry["pid"] > 0 and entry["worker_id"] and entry["job_id"]
+    }
+    missing = {"execution_controller", "worker"} - kinds
+    return [f"there must be a process of it as {', '.join(sorted(missing))}"] if missing else []
+
+
 def _unlike(pattern: Any, value: Any, path: str = "") -> list[str]:
     """Objects may hold more than the pattern, unless it is empty."""
     if isinstance(pattern, str) and pattern in _TYPES:
@@ -114,5 +129,7 @@ def _unlike(pattern: Any, value: Any, path: str = "") -> list[str]:
     if not isinstance(value, dict):
         return [f"{path or 'it'} must be an object, is {value!r}"]
     missing = [f"{path}{key} is missing" for key in pattern if key not in value]
-    inner = [each for key in pattern if key in value for each in _unlike(pattern[key], value[key], f"{path}{key}.")]
+    inner = [
+        each for key in pattern if key in value for each in _unlike(pattern[key], value[key], f"{path}{key}.")
+    ]
     return missing + inner

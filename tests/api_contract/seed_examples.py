@@ -40,7 +40,9 @@ def read_examples() -> list[Example]:
     """All curl lines, in order."""
     lines = _repaired((FOLDER / "seed.txt").read_text().splitlines())
     return [
-        _example(number, line, lines[number:]) for number, line in enumerate(lines, 1) if line.startswith("$ curl")
+        _example(number, line, lines[number:])
+        for number, line in enumerate(lines, 1)
+        if line.startswith("$ curl")
     ]
 
 

@@ -1,6 +1,6 @@
 """Brings executions into every status by verbs, signals and nothing else, as `table.md` says under *How*.
 
-Two clusters: one where everything runs, and one that gets its worker daemon late, for what comes before running.
+Two clusters: one where everything runs, and one that gets its worker daemon late, for what comes before that.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Case:
     column: str
     older: str = ""
     body: Job = field(default_factory=dict)
-    release: Callable[[], None] = lambda: None
+    release: Callable[[], object] = lambda: None
     is_held: bool = False
     pids: list[int] = field(default_factory=list)
 
@@ -113,9 +113,7 @@ class Running:
 
     def recovering(self, number: int) -> list[Case]:
         bodies = [busy(workers=2, slices=400), *(busy(slices=400) for _ in range(number - 1))]
-        cases = []
-        for body in bodies:
-            cases.append(submitted(self.cluster, body, "recovering"))
+        cases = [submitted(self.cluster, body, "recovering") for body in bodies]
         each_of(self._recover, cases)
         each_of(partial(self._wait, status="recovering"), cases)
         return cases
@@ -126,7 +124,9 @@ class Running:
             for case in cases:
                 os.kill(self._controller(case.ex), signal.SIGKILL)
             for case in cases:
-                self.cluster.eventually(partial(self._is_among, frozen, case.ex), "the next is born and on record")
+                self.cluster.eventually(
+                    partial(self._is_among, frozen, case.ex), "the next is born and on record"
+                )
         for case in cases:
             self.cluster.wait_status(case.ex, "recovering")
             case.release, case.is_held = partial(thaw, {self._controller(case.ex)}), True
@@ -188,7 +188,10 @@ class Running:
     def _recover(self, case: Case) -> None:
         self.cluster.eventually(lambda: self.cluster.counts(case.ex)["start"] > 0, "slices are begun")
         self.cluster.post(f"/ex/{case.ex}/_stop", timeout=0)
-        case.older, case.ex = case.ex, self.cluster.post(f"/ex/{case.ex}/_recover", cleanup_type="all")["ex_id"]
+        case.older, case.ex = (
+            case.ex,
+            self.cluster.post(f"/ex/{case.ex}/_recover", cleanup_type="all")["ex_id"],
+        )
 
     def _controller(self, ex: str) -> int:
         return self.cluster.pids("execution_controller", ex)[0]
@@ -231,7 +234,9 @@ class Early:
             first = submitted(self.cluster, busy(workers=2), column)
             self.cluster.post(f"/ex/{first.ex}/_stop")
             started = self.cluster.post(f"/jobs/{first.job}/_start")
-            cases[0] = Case(self.cluster, first.job, started["ex_id"], column, older=first.ex, body=first.body)
+            cases[0] = Case(
+                self.cluster, first.job, started["ex_id"], column, older=first.ex, body=first.body
+            )
             self._cases[column] = cases
 
     def cases(self, column: str) -> list[Case]:

@@ -1,6 +1,7 @@
 """Reads `table.md`: rows of calls, a column for each status, and what each answer is.
 
-The file is for people; whatever in it is not of the expected form is an error, so that no cell is passed over.
+The file is for people; whatever in it is not of the expected form is an error, so that no cell is passed
+over.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ class Row:
     def paths(self) -> list[str]:
         """One path, or both forms."""
         path = self.label.partition(" ")[2]
-        return [path.replace("{x}", form) for form in ("/jobs/{job}", "/ex/{ex}")] if "{x}" in path else [path]
+        return (
+            [path.replace("{x}", form) for form in ("/jobs/{job}", "/ex/{ex}")] if "{x}" in path else [path]
+        )
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,9 @@ class Table:
     def size(self) -> int:
         """How many cells there are; a row in both forms has two a column."""
         rows = [*self.calls, *self.without_execution]
-        return sum(len(row.cells) * len(row.paths) for row in rows) + sum(len(row.cells) for row in self.fields)
+        return sum(len(row.cells) * len(row.paths) for row in rows) + sum(
+            len(row.cells) for row in self.fields
+        )
 
 
 def read_table(file: Path = FILE) -> Table:

@@ -18,7 +18,7 @@ import pytest
 from tests.api_contract.bundle import make_bundle
 from tests.api_contract.seed_examples import Example, read_examples
 from tests.api_contract.stages import Case, Running, submitted
-from tests.api_contract.work import Job, bad, busy, done
+from tests.api_contract.work import Job, busy, done
 
 EXAMPLES = read_examples()
 State = Callable[[Running], str]
@@ -155,7 +155,11 @@ def test_every_curl_line_is_replayed(capsys: pytest.CaptureFixture[str]) -> None
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: f"line {example.line}, {example.name}")
 def test_the_answer_is_like_the_example(example: Example, running: Running) -> None:
     path = example.path.replace("{id}", STATES[example.name](running))
-    files = {"": None, "job.json": json.dumps(example_job()).encode(), "zipFile.zip": make_bundle(version="3.0.0")}
+    files = {
+        "": None,
+        "job.json": json.dumps(example_job()).encode(),
+        "zipFile.zip": make_bundle(version="3.0.0"),
+    }
     status, answer = replay(running.cluster.port, example, path=path, body=files[example.body])
     assert status == (201 if example.name == "POST /v1/assets" else 200), answer
     if example.shown.startswith("#"):
@@ -184,9 +188,13 @@ def unlike(shown: Any, got: Any, where: str = "") -> list[str]:
         case dict(), dict():
             missing = [f"{where}.{key} is missing" for key in shown if key not in got]
             pairs = [(key, shown[key], got[key]) for key in shown if key in got]
-            return missing + [each for key, one, other in pairs for each in unlike(one, other, f"{where}.{key}")]
+            return missing + [
+                each for key, one, other in pairs for each in unlike(one, other, f"{where}.{key}")
+            ]
         case [first, *_], [_, *_]:
-            return [each for place, item in enumerate(got) for each in unlike(first, item, f"{where}[{place}]")]
+            return [
+                each for place, item in enumerate(got) for each in unlike(first, item, f"{where}[{place}]")
+            ]
         case str(), str() if where == "" or where.removeprefix(".") in WORDS:
             one, other = (ID.sub("<id>", text) for text in (shown, got))
             return [] if one == other else [f"{where or 'it'} is {got!r}, not {shown!r}"]

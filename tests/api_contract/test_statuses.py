@@ -1,14 +1,11 @@
-"""The table endpoint × status, compared cell by cell with real clusters."""
+"""The table of endpoints and statuses, compared cell by cell with real clusters."""
 
 from __future__ import annotations
-
-import uuid
 
 import pytest
 
 from tests.api_contract.comparison import Comparison
 from tests.api_contract.stages import Early, Running
-from tests.api_contract.table import read_table
 
 
 @pytest.mark.parametrize("column", Early.ORDER)

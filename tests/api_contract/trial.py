@@ -28,17 +28,29 @@ class Call:
     column: str
 
     @property
+    def is_forced(self) -> bool:
+        """Whether it kills what does not answer."""
+        return "force=true" in self.path
+
+    @property
     def is_spending(self) -> bool:
         """Whether the execution, or its job, is of no use for another cell afterwards."""
         name = self.cell.answer
         if name in CHECKED and self.column == "scheduling":
             return True  # it waits for the process that is stopped, and two at once would meet
-        return bool(self.cell.after) or (name.startswith(SPENDING) and not name.endswith(("-twice", "-job", "-execution")))
+        return bool(self.cell.after) or (
+            name.startswith(SPENDING) and not name.endswith(("-twice", "-job", "-execution"))
+        )
 
 
 def calls_of(rows: list[Row], column: str) -> list[Call]:
     """The cells of a column."""
-    return [Call(row, path, row.cells[column], column) for row in rows if column in row.cells for path in row.paths]
+    return [
+        Call(row, path, row.cells[column], column)
+        for row in rows
+        if column in row.cells
+        for path in row.paths
+    ]
 
 
 def send(cluster: Cluster, method: str, path: str, body: Any = None) -> Reply:
@@ -94,7 +106,10 @@ class Trial:
 
     def _documents(self) -> tuple[Any, Any]:
         """The job and the execution; what does not exist is empty."""
-        found = [send(self._case.cluster, "GET", path) for path in (f"/jobs/{self._case.job}", f"/ex/{self._case.ex}")]
+        found = [
+            send(self._case.cluster, "GET", path)
+            for path in (f"/jobs/{self._case.job}", f"/ex/{self._case.ex}")
+        ]
         job, execution = (reply.json if reply.status == 200 else {} for reply in found)
         return job, execution
 
@@ -125,7 +140,9 @@ class Trial:
         found = [f"processes are left: {left}"] if left else []
         kept = ("_has_errors", "_failureReason") if "were" in effect else ()
         now = self._documents()[1]
-        return found + [f"{key} was {self._ex[key]!r}, is {now[key]!r}" for key in kept if now[key] != self._ex[key]]
+        return found + [
+            f"{key} was {self._ex[key]!r}, is {now[key]!r}" for key in kept if now[key] != self._ex[key]
+        ]
 
     def _new_execution(self, ex: str, effect: str) -> list[str]:
         made = send(self._case.cluster, "GET", f"/ex/{ex}").json

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -85,11 +86,32 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("0.")
 
 
-def test_a_closed_pipe_is_quiet() -> None:
-    program = (
-        "import os, sys; from sliceworks.cli.main import main; os.close(1); "
-        "reader, writer = os.pipe(); os.close(reader); assert writer == 1 or os.dup2(writer, 1); "
-        "sys.argv = ['sliceworks', 'config', 'show', '-o', 'ndjson']; main()"
-    )
+CLOSED_PIPE = """
+import os, sys
+from sliceworks.cli.main import main
+reader, writer = os.pipe()
+os.close(reader)
+os.dup2(writer, 1)
+sys.argv = ["sliceworks", *{arguments}]
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["config", "show", "-o", "ndjson"],
+        ["config", "show", "-o", "table"],
+        ["ex", "list"],
+        ["ex", "list", "--all"],
+        ["ex", "pause", "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"],
+    ],
+)
+def test_a_closed_pipe_is_quiet(master: Any, arguments: list[str]) -> None:
+    master.on("GET", "/ex", [{"ex_id": "e", "job_id": "j", "_status": "running"}])
+    for each in arguments:
+        master.on("POST", f"/ex/{each}/_pause", {"status": "paused"})
+    to = ["--url", master.url] if arguments[0] == "ex" else []
+    program = CLOSED_PIPE.format(arguments=[*arguments, *to])
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")

@@ -191,7 +191,7 @@ class PlayedMaster:
             return validate_job(orjson.loads(document), assets=assets)
 
         async def ask_reader(document: bytes) -> bool:
-            return orjson.loads(document)["operations"][0]["_op"] != "test_reader"
+            return bool(orjson.loads(document)["operations"][0]["_op"] != "test_reader")
 
         async with SqliteClusterStore.open(data_dir / "cluster.db", durability="process") as store:
             master = Master(

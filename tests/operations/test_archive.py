@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import zipfile
 from collections.abc import Callable
@@ -13,7 +14,16 @@ from hypothesis import strategies as st
 
 from sliceworks.operations.archive import ArchiveError, ArchiveLimits, check_zip, extract, unpack
 from sliceworks.operations.archive_rules import comparable
-from tests.zips import HOSTILE, OPERATION, asset_json, bundle, many_entries, operation_bundle, with_mode, zipped
+from tests.zips import (
+    HOSTILE,
+    OPERATION,
+    asset_json,
+    bundle,
+    many_entries,
+    operation_bundle,
+    with_mode,
+    zipped,
+)
 
 ARCHIVE_TROUBLE = {
     what: make
@@ -46,7 +56,11 @@ def test_what_is_said_of_itself_is_read() -> None:
 
 def test_a_single_folder_at_the_top_is_the_root(tmp_path: Path) -> None:
     path = tmp_path / "upload.zip"
-    files = {"top/asset.json": asset_json(), "top/shout.py": OPERATION, "__MACOSX/._top": "x"}
+    files: dict[str, bytes | str] = {
+        "top/asset.json": asset_json(),
+        "top/shout.py": OPERATION,
+        "__MACOSX/._top": "x",
+    }
     path.write_bytes(zipped(files))
     assert check_zip(path).name == "sample"
     unpack(path, tmp_path / "target")
@@ -67,7 +81,12 @@ def test_unpacking_is_done_once_and_whole(tmp_path: Path) -> None:
 
 def test_folders_and_empty_files_and_stored_ones(tmp_path: Path) -> None:
     path = tmp_path / "upload.zip"
-    files = {"asset.json": asset_json(), "empty/": b"", "deep/er/none": b"", "data": bytes(range(256)) * 5_000}
+    files: dict[str, bytes | str] = {
+        "asset.json": asset_json(),
+        "empty/": b"",
+        "deep/er/none": b"",
+        "data": bytes(range(256)) * 5_000,
+    }
     path.write_bytes(zipped(files, method=zipfile.ZIP_STORED))
     unpack(path, tmp_path / "target")
     assert (tmp_path / "target/empty").is_dir()
@@ -97,7 +116,10 @@ def test_a_comment_is_no_junk() -> None:
 
 
 def test_wheels_and_data_that_is_zipped_may_be_in_it() -> None:
-    files = {"wheels/six-1.0-py3-none-any.whl": zipped({"six.py": "x = 1"}), "model.npz": zipped({"a.npy": "x"})}
+    files: dict[str, bytes | str] = {
+        "wheels/six-1.0-py3-none-any.whl": zipped({"six.py": "x = 1"}),
+        "model.npz": zipped({"a.npy": "x"}),
+    }
     assert check_zip(bundle(files)).name == "sample"
 
 
@@ -136,10 +158,8 @@ def test_whatever_bytes_come_it_is_a_refusal_or_a_bundle(noise: bytes, place: in
     sound = bytearray(operation_bundle())
     sound[place % len(sound)] = value
     for content in (noise, bytes(sound), b"PK\x03\x04" + noise, bytes(sound[: place % len(sound)])):
-        try:
-            assert check_zip(content)
-        except ArchiveError as error:
-            assert str(error)
+        with contextlib.suppress(ArchiveError):
+            assert check_zip(content).version
 
 
 def test_names_that_are_one_file_somewhere_compare_equal() -> None:

@@ -423,20 +423,6 @@ def test_a_pool_that_is_cut_off_kills_its_workers_and_comes_back() -> None:
     assert pool.kinds() == {1: RETURNED, 2: RETURNED}
 
 
-@pytest.mark.parametrize("peer", Peer)
-def test_a_pool_that_was_cut_off_waits_for_the_word_of_the_master(peer: Peer) -> None:
-    pool = Pool(workers=1)
-    pool.turn(PeerLost(Peer.MASTER), PeerLost(Peer.CONTROLLER))
-    pool.turn(Tick(), after_ms=TIMEOUT_MS)
-    pool.turn(exited(1))
-    pool.turn(PeerFound(peer))
-    assert not pool.spawned()
-    assert not pool.all(PoolEnded)
-    pool.turn(Unassigned())
-    assert not pool.spawned()
-    assert pool.all(PoolEnded)
-
-
 def test_idle_and_busy_are_told_now_and_then() -> None:
     pool = Pool(workers=1)
     pool.turn(after_ms=10_000)

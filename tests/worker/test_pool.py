@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import hashlib
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -18,8 +19,10 @@ from sliceworks.protocol.messages import AckResults, Assignment, RecallSlices, R
 from sliceworks.protocol.process import identity_of
 from sliceworks.protocol.proof import new_secret
 from sliceworks.protocol.states import ResultKind
+from sliceworks.worker.asset_fetch import AssetDelayError, AssetError
 from sliceworks.worker.events import Peer, PeerLost
 from sliceworks.worker.pool import Assign, Drain, Pool, PoolChanged, Premises
+from tests.zips import bundle
 
 if TYPE_CHECKING:
     from tests.worker.conftest import FakeController
@@ -27,6 +30,12 @@ if TYPE_CHECKING:
 COMPLETED, LOST, RETURNED = ResultKind.COMPLETED, ResultKind.LOST, ResultKind.RETURNED
 SLOW = {"_op": "delay", "ms": 600_000}
 BRIEF = {"_op": "delay", "ms": 1_200}  # longer than it takes until a pool says that a worker is busy
+PROCESSOR = """
+from sliceworks.operations import MapProcessor
+class Shout(MapProcessor):
+    def map(self, record):
+        return record
+"""
 Assigner = Callable[..., Assignment]
 
 
@@ -275,3 +284,72 @@ async def test_a_document_that_cannot_be_read_is_refused(premises: Premises, ass
     assignment = replace(assign(1), execution=b'{"operations": 5}')
     with pytest.raises(InvalidError, match="cannot be read"):
         Pool.open(assignment, premises, first_batch=1, report=lambda _: None)
+
+
+async def test_workers_run_the_code_of_an_asset(
+    premises: Premises, controller: FakeController, assign: Assigner, shelf: dict[str, bytes | Exception]
+) -> None:
+    asset = put(shelf, {"shout/processor.py": PROCESSOR})
+    async with owned(assign(2, {"_op": f"shout@{asset}"}, assets=[asset]), premises) as owner:
+        await owner.until_ready(2)
+        await controller.until(lambda: controller.channel)
+        await controller.send(slices(1, 50))
+        await controller.until(lambda: len(controller.kinds()) == 50)
+    assert set(controller.kinds().values()) == {COMPLETED}
+
+
+async def test_an_asset_that_is_late_is_waited_for_and_the_reason_told(
+    premises: Premises, controller: FakeController, assign: Assigner, shelf: dict[str, bytes | Exception]
+) -> None:
+    asset = put(shelf, {"shout/processor.py": PROCESSOR})
+    content, shelf[asset] = shelf[asset], AssetDelayError("the master is away")
+    async with owned(assign(2, {"_op": "shout"}, assets=[asset]), premises) as owner:
+        await owner.until(
+            lambda: owner.changes and owner.changes[-1].link.start_error == "the master is away"
+        )
+        await controller.until(lambda: controller.states and controller.states[-1].start_error)
+        assert controller.states[-1].start_failures == 0
+        assert owner.workers == []
+        shelf[asset] = content
+        await owner.until_ready(2)
+        await controller.until(lambda: not controller.states[-1].start_error)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("import nowhere", "asset a:1.0.0: shout/processor.py: cannot be imported"),
+        ("", "asset a:1.0.0: shout/processor.py has no class"),
+        (None, "the master does not have it"),
+    ],
+)
+async def test_an_asset_that_cannot_be_used_is_a_failed_start(
+    premises: Premises,
+    assign: Assigner,
+    shelf: dict[str, bytes | Exception],
+    text: str | None,
+    said: str,
+) -> None:
+    asset = put(shelf, {"shout/processor.py": text or ""})
+    if text is None:
+        shelf[asset] = AssetError("the master does not have it")
+    async with owned(assign(1, {"_op": "shout"}, assets=[asset]), premises) as owner:
+        await owner.until(lambda: owner.changes and owner.changes[-1].link.start_failures == 3)
+        error = owner.changes[-1].link.start_error
+    assert said in error
+    assert "site-packages" not in error
+
+
+async def test_a_document_with_an_asset_that_is_no_id_is_refused(
+    premises: Premises, assign: Assigner
+) -> None:
+    with pytest.raises(InvalidError, match="which is no asset id"):
+        Pool.open(assign(1, assets=["../../etc"]), premises, first_batch=1, report=lambda _: None)
+
+
+def put(shelf: dict[str, bytes | Exception], files: dict[str, str]) -> str:
+    """Make an asset of these files that can be fetched; its id."""
+    content = bundle(files, name="a")
+    asset_id = hashlib.sha1(content, usedforsecurity=False).hexdigest()
+    shelf[asset_id] = content
+    return asset_id

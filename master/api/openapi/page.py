@@ -13,7 +13,6 @@ from sliceworks.master.api.description import Schema
 
 _PREFIX: Final = "#/components/schemas/"
 _LIMITS: Final = (
-    "default",
     "minimum",
     "maximum",
     "minLength",
@@ -21,7 +20,6 @@ _LIMITS: Final = (
     "minItems",
     "maxItems",
     "format",
-    "pattern",
 )
 _PACKAGE: Final = "sliceworks.master.api.openapi"
 
@@ -97,7 +95,7 @@ def _parameter(told: Schema) -> tuple[str, ...]:
     return (
         f"<code>{escape(told['name'])}</code>",
         told["in"],
-        _type(told["schema"]),
+        _type(told["schema"]) + _default(told["schema"]),
         _marked(told["description"]),
     )
 
@@ -116,15 +114,17 @@ def _schema(name: str, schema: Schema) -> str:
         parts.append(_table(("field", "", "type", "meaning"), rows))
     else:
         parts.append(f"<p>{_type(schema)}</p>")
-    return (
-        f'<details id="schema-{escape(name)}"><summary><code>{escape(name)}</code></summary>'
-        f"<div>{''.join(parts)}</div></details>"
-    )
+    return f'<section id="schema-{escape(name)}"><h3>{escape(name)}</h3>{"".join(parts)}</section>'
 
 
 def _field(name: str, told: Schema, *, must: bool) -> tuple[str, ...]:
     there = '<span class="must">always</span>' if must else ""
-    return f"<code>{escape(name)}</code>", there, _type(told), _marked(told.get("description", ""))
+    return (
+        f"<code>{escape(name)}</code>",
+        there,
+        _type(told) + _default(told),
+        _marked(told.get("description", "")),
+    )
 
 
 def _type(schema: Schema) -> str:
@@ -143,6 +143,11 @@ def _type(schema: Schema) -> str:
     if isinstance(schema.get("additionalProperties"), dict):
         return f"object, each value: {_type(schema['additionalProperties'])}"
     return f"{escape(str(schema.get('type', 'anything')))}{_limits(schema)}"
+
+
+def _default(schema: Schema) -> str:
+    default = schema.get("default")
+    return "" if default in (None, [], {}, "") else f" <small>(default {escape(str(default))})</small>"
 
 
 def _limits(schema: Schema) -> str:

@@ -208,7 +208,7 @@ async def test_an_id_cannot_reach_another_path(master: Any) -> None:
     master.on("GET", "/ex/a%2F..%3Fb", EX)
     async with Client.open(master.url) as client:
         assert (await client.executions.get("a/..?b")).ex_id == "e"
-        for wrong in ("", "..", ".", " x"):
+        for wrong in ("", "..", ".", " x", "a\nb", "\udcff"):
             with pytest.raises(InvalidError, match="is no id"):
                 await client.executions.get(wrong)
     assert len(master.requests) == 1

@@ -86,6 +86,7 @@ LISTS = [
     (["ex", "list", "--all"], "/ex?size=1000&from=0&sort=_created:asc"),
     (["ex", "errors", "e"], "/ex/e/errors?size=100"),
     (["job", "errors", "j"], "/jobs/j/errors?size=100"),
+    (["ex", "errors"], "/ex/errors?size=100"),
     (["slice", "list", "e", "--state", "error"], "/ex/e/slices?state=error&size=100"),
     (["asset", "list", "x", "1.*"], "/assets/x/1.%2A?size=100"),
 ]
@@ -114,6 +115,8 @@ def test_the_url_can_come_from_the_environment(master: Any, monkeypatch: pytest.
         ["ex", "wait", "e", "--timeout", "soon"],
         ["ex", "list", "--all", "--sort", "name:asc"],
         ["ex", "errors", "e", "--follow", "--size", "3"],
+        ["ex", "errors", "--follow"],
+        ["job", "errors"],
         ["ex", "recover", "e", "--cleanup", "some"],
         ["ex", "pause"],
         ["ex", "pause", "e", "-o", "xml"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,8 @@ async def test_lists_are_cut_ordered_and_filtered_by_name(master: PlayedMaster) 
     assert await names(master, "/zip-a/v1.9.0") == ["zip-a:1.9.0"]
     assert await names(master, "/*/latest") == ["other:2.0.0", "zip-b:1.0.0", "zip-a:1.10.0"]
     assert await names(master, "/nope") == []
+    _, found = await master.ask("GET", "/assets/zip-b")
+    assert await names(master, f"/{found[0]['id']}") == ["zip-b:1.0.0"]
     for query in ("size=abc", "sort=nope", "from=-1"):
         assert (await master.ask("GET", f"/assets?{query}"))[0] == 400
 
@@ -198,7 +201,7 @@ async def test_every_asset_that_is_not_there_is_named_with_what_else_is_wrong(ma
     bad = {**job("one", "two", "one:9", op="shout"), "workers": 0}
     status, answer = await master.ask("POST", "/jobs", json=bad)
     assert (status, answer["error"]) == (400, 400)
-    assert answer["message"].startswith('Failure to get assets, caused by No assets found for "two"')
+    assert answer["message"].startswith('Failure to get assets, caused by TSError: No assets found for "two"')
     faults = {fault["path"]: fault["message"] for fault in answer["faults"]}
     assert faults.keys() == {"assets.1", "assets.2", "workers"}
     assert faults["assets.2"] == 'No assets found for "one:9"'
@@ -297,3 +300,17 @@ async def test_an_upload_that_is_cut_off_leaves_nothing(master: PlayedMaster) ->
     writer.close()
     await writer.wait_closed()
     await until(lambda: not any(incoming.iterdir()))
+
+
+async def test_a_disk_that_is_full_is_said_and_nothing_is_left(
+    master: PlayedMaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def put(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("sliceworks.master.assets.folder.AssetFolder.put", put)
+    status, answer = await upload(master, operation_bundle())
+    assert (status, answer["message"]) == (503, "the asset cannot be stored now: No space left on device")
+    assert list((master.settings.assets_directory / ".incoming").iterdir()) == []
+    monkeypatch.undo()
+    assert (await upload(master, operation_bundle()))[0] == 201

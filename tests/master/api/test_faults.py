@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 import structlog
 
+from sliceworks.master.api.app import MAX_BODY_BYTES
 from sliceworks.master.slices import SliceHistory
 from sliceworks.master.store.cluster import SqliteClusterStore
 from tests.master.played import PlayedMaster
@@ -63,3 +66,26 @@ async def test_what_cannot_be_done_now_says_when_to_ask_again(
         assert "disk full" in (await response.json())["message"]
     _, execution = await master.ask("GET", f"/ex/{started['ex_id']}")
     assert execution["_status_reason"] == "the state store cannot be written: disk full"
+
+
+async def test_a_body_beyond_the_limit(master: PlayedMaster) -> None:
+    status, answer = await master.ask("POST", "/v1/jobs", data=io.BytesIO(b" " * (MAX_BODY_BYTES + 1)))
+    assert (status, answer["error"]) == (413, 413)
+    assert "too large" in answer["message"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/txt/ex", "/v1/txt/jobs", "/ex/errors", "/cluster/state", "/ex/some/slices"]
+)
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+async def test_lists_are_read_alone(master: PlayedMaster, method: str, path: str) -> None:
+    async with master.client.request(method, path) as response:
+        assert response.status == 405
+        assert set(response.headers["Allow"].split(",")) == {"GET", "HEAD"}
+        assert (await response.json())["error"] == 405
+
+
+@pytest.mark.parametrize("path", ["/txt/nope", "/v1/txt", "/txt/ex/one", "/ex/one/slices/_count/more"])
+async def test_unknown_lists(master: PlayedMaster, path: str) -> None:
+    status, answer = await master.ask("GET", path)
+    assert (status, answer["message"]) == (404, f"cannot GET endpoint {path}")

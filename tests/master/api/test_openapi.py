@@ -164,8 +164,8 @@ def requests_of(operation: Described) -> Iterator[dict[str, str]]:
 def _value(schema: dict[str, Any]) -> str:
     if "enum" in schema:
         return str(schema["enum"][0])
-    if schema["type"] == "integer":
-        return str(max(1, schema["minimum"]))
+    if "anyOf" in schema:
+        return str(max(1, schema["anyOf"][0]["minimum"]))
     return str(schema.get("default", "x"))
 
 

@@ -220,6 +220,21 @@ def test_a_pause_while_the_controller_is_replaced_outlives_that(rig: Rig) -> Non
     assert rig.status() is S.PAUSED
 
 
+def test_force_does_not_wait_for_a_controller_that_has_not_said_hello(rig: Rig) -> None:
+    rig.node()
+    rig.start()
+    identity = rig.spawned()
+    rig.stop(grace_ms=0)
+    assert rig.take(ef.EndController) == [ef.EndController("ex", identity)]
+    rig.exited()
+    rig.inspected()
+    assert rig.status() is S.STOPPING
+    rig.spawned()
+    rig.attached()
+    rig.concluded("stopped")
+    assert not rig.take(ef.EndController)
+
+
 def test_resuming_what_fails_shows_it_running(rig: Rig) -> None:
     rig.run()
     rig.reported(phase="failing")

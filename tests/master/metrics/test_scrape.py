@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
@@ -26,7 +27,7 @@ TIMINGS = SliceTimings(
     Histogram([1] * 3 + [4] * (len(RUN_BOUNDS_US) - 3), 5, 7_000_000),
     Histogram([0] * 4 + [6] * (len(WAIT_BOUNDS_MS) - 4), 6, 3_000),
 )
-REPORT = {
+REPORT: dict[str, Any] = {
     "statistics": Statistics(
         workers_available=1, workers_active=2, processed=5, failed=1, queued=3, slicers=1
     ),
