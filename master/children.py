@@ -1,4 +1,4 @@
-"""What the master's fork server forks: execution controllers, checks of jobs and assets, questions to readers."""
+"""What the master's fork server forks: controllers, checks of jobs and assets, questions to readers."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ and on disk, or not at all, so a bundle that is there can be used whoever was ki
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import io
 import os
 import secrets
@@ -28,11 +29,23 @@ from sliceworks.operations.archive_rules import (
 from sliceworks.operations.manifest import MANIFEST, MAX_MANIFEST_BYTES, AssetManifest, read_manifest
 from sliceworks.operations.zip_listing import NOT_A_ZIP, ArchiveError, ZipEntry, list_entries, read_entry
 
-__all__ = ["LIMITS", "ArchiveError", "ArchiveLimits", "AssetManifest", "check_zip", "extract", "unpack"]
+__all__ = [
+    "LIMITS",
+    "ArchiveError",
+    "ArchiveLimits",
+    "AssetManifest",
+    "check_zip",
+    "extract",
+    "sync",
+    "unpack",
+    "unpack_into",
+]
 
 _FOREIGN: Final = "__MACOSX/"
 """What macOS puts beside the content; it is not unpacked."""
 
+_MANY_FILES: Final = 100
+_libc: Final = ctypes.CDLL(None, use_errno=True)
 _ANY_EXECUTE: Final = 0o111
 
 
@@ -56,19 +69,24 @@ def unpack(zip_path: Path, target: Path, limits: ArchiveLimits = LIMITS) -> None
     Raises ArchiveError if the bundle breaks a rule; then, and after any other error, nothing is left behind.
     A crash leaves a folder beside `target` whose name begins with a dot.
     """
-    from sliceworks.operations.wheels import unpack_wheels  # noqa: PLC0415 - it unpacks with this module
-
     if target.exists():
         return
     aside = target.parent / f".{target.name}.{secrets.token_hex(4)}"
     aside.mkdir()
     try:
-        _extract_bundle(zip_path, aside, limits)
-        unpack_wheels(aside, limits)
+        unpack_into(zip_path, aside, limits)
         _make_durable(aside)
         _move(aside, target)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def unpack_into(zip_path: Path, directory: Path, limits: ArchiveLimits = LIMITS) -> None:
+    """Unpack a bundle, its wheels too, into an empty folder; ArchiveError.  Nothing is made durable."""
+    from sliceworks.operations.wheels import unpack_wheels  # noqa: PLC0415 - it unpacks with this module
+
+    _extract_bundle(zip_path, directory, limits)
+    unpack_wheels(directory, limits)
 
 
 def extract(zip_path: Path, directory: Path, limits: ArchiveLimits = LIMITS) -> None:
@@ -174,10 +192,23 @@ def _check_wheel(
 
 def _make_durable(directory: Path) -> None:
     """Everything below is on disk when this returns."""
-    for folder, _, files in os.walk(directory, topdown=False):
-        for name in files:
-            sync(Path(folder, name))
-        sync(Path(folder))
+    paths = [directory, *directory.rglob("*")]
+    if len(paths) > _MANY_FILES:
+        return _sync_file_system(directory)
+    for path in reversed(paths):
+        sync(path)
+    return None
+
+
+def _sync_file_system(directory: Path) -> None:
+    """What is written to the file system is on disk when this returns: one wait, not one for each file."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        if _libc.syncfs(descriptor) != 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code))
+    finally:
+        os.close(descriptor)
 
 
 def sync(path: Path) -> None:

@@ -52,5 +52,9 @@ class SlicerError(SliceworksError):
     code: ClassVar[str] = "internal"
 
 
+class NotRecoverableError(SlicerError):
+    """A slicer that had begun is to go on in a new process, and says that it cannot."""
+
+
 class ShutdownError(ExceptionGroup[Exception]):
     """Operations failed while they were flushed or shut down; holds one error for each."""

@@ -43,12 +43,14 @@ WHEELS: Final = ".wheels"
 """The folder of a bundle in which each of its wheels is unpacked."""
 ENVIRONMENT: Final = "SLICEWORKS_LOADED_ASSETS"
 """For processes that are started anew: name=folder of each bundle, parted by line feeds."""
+_IMPORT_ARGUMENTS: Final = ("globals", "locals", "fromlist", "level")
 _MARK: Final = "__sliceworks_bundle__"
 
 _bundles: dict[str, BundleCode] = {}
 _own_names: dict[str, tuple[OwnName, BundleCode]] = {}
 """Modules of bundles that are found under their own names, and the bundle that came first with them."""
 _import_module: Final = importlib.import_module
+_python_import: Final = builtins.__import__
 
 
 class BundleCode:
@@ -59,11 +61,14 @@ class BundleCode:
         self.directory = directory
         self.package = f"{PREFIX}{name}"
         self.roots = [str(directory), *_wheel_roots(directory)]
-        self.own_names = {
-            name: own for name, own in own_names(directory / WHEELS).items() if not _is_installed(name)
-        }
+        self._named_alike = own_names(directory / WHEELS)
+        self.own_names = {name: own for name, own in self._named_alike.items() if not _is_installed(name)}
         self.builtins = {**vars(builtins), "__import__": self._import, _MARK: self}
         self._own: dict[str, bool] = {}
+        self._foreign: set[str] = set()
+        """Names, not relative ones, that mean the same to this bundle as to everybody."""
+        self._loaded: dict[str, ModuleType] = {}
+        """Names that were imported without `from`, and what an import of them gives: the top module."""
 
     def load(self, name: str) -> ModuleType:
         """A module of the bundle, by the name that its own code knows it by; raises what its code raises."""
@@ -79,33 +84,45 @@ class BundleCode:
             own = self._own[name] = self._find(name)
         return own
 
-    def _import(
-        self,
-        name: str,
-        globals: Mapping[str, object] | None = None,  # noqa: A002 - the names that `__import__` has
-        locals: Mapping[str, object] | None = None,  # noqa: A002
-        fromlist: Sequence[str] | None = (),
-        level: int = 0,
-    ) -> ModuleType:
-        """What import statements of the bundle call."""
+    def _import(self, name: str, *positional: Any, **named: Any) -> ModuleType:
+        """What import statements of the bundle call, as they call `__import__`."""
+        if name in self._foreign:
+            return _python_import(name, *positional, **named)
+        if len(positional) == len(_IMPORT_ARGUMENTS):  # always so for a statement
+            _, _, fromlist, level = positional
+        else:
+            given = {**dict(zip(_IMPORT_ARGUMENTS, positional, strict=False)), **named}
+            fromlist, level = given.get("fromlist"), given.get("level")
+        if not level and name in self._loaded and not fromlist:
+            return self._loaded[name]
+        if level or not self._is_own(name):
+            return _python_import(name, *positional, **named)
+        return self._import_own(name, fromlist)
+
+    def _is_own(self, name: str) -> bool:
         top = name.partition(".")[0]
-        if level or not self.holds(top):
-            if not level and top in _own_names:
-                self._check_own_name(top)
-            return builtins.__import__(name, globals, locals, fromlist or (), level)
-        full = f"{self.package}.{name}"
+        if self.holds(top):
+            return True
+        if top in _own_names:
+            self._check_own_name(top)
+        else:
+            self._foreign.add(name)
+        return False
+
+    def _import_own(self, name: str, fromlist: Sequence[str] | None) -> ModuleType:
         try:
-            if fromlist:
-                return builtins.__import__(full, None, None, fromlist)
-            _import_module(full)
+            found = _python_import(f"{self.package}.{name}", None, None, fromlist or ())
         except ModuleNotFoundError as error:
             raise self._as_author_knows(error) from None
-        return sys.modules[f"{self.package}.{top}"]
+        if fromlist:
+            return found
+        top = self._loaded[name] = sys.modules[f"{self.package}.{name.partition('.')[0]}"]
+        return top
 
     def _find(self, name: str) -> bool:
         if name in sys.stdlib_module_names or name in SHARED or name.startswith("__"):
             return False
-        if name in self.own_names:
+        if name in self._named_alike:
             return False
         spec = PathFinder.find_spec(f"{self.package}.{name}", self.roots)
         if spec is None:
@@ -122,8 +139,8 @@ class BundleCode:
             raise ModuleNotFoundError(message, name=name)
         if own.content != there.content:
             message = (
-                f"{own.package} is compiled, so one process can have only one version of it, and {owner.directory.name}"
-                f" has brought another one: use the same wheel in both assets"
+                f"{own.package} is compiled, or required by what is, so a process can have one version only, "
+                f"and {owner.directory.name} has brought another: use the same wheel in both assets"
             )
             raise ImportError(message, name=name)
 
@@ -256,6 +273,8 @@ def _wheel_roots(directory: Path) -> list[str]:
 
 
 def _is_installed(name: str) -> bool:
+    if name in _own_names:
+        return False
     try:
         spec = find_spec(name)
     except (ImportError, ValueError):

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, TypeAlias
 import orjson
 import structlog
 
-from sliceworks.operations.errors import SlicerError
+from sliceworks.operations.errors import NotRecoverableError, SlicerError
 from sliceworks.operations.failure import error_text
 from sliceworks.operations.making import make_slicer
 from sliceworks.operations.reader import ParallelSlicer, Recovery, SliceEnd, SliceInfo, Slicer
@@ -97,7 +97,8 @@ class SlicerSet:
     ) -> SlicerSet:
         """Make and initialize them; with a `recovery` that is not empty, they go on after it.
 
-        Raises SlicerError if they cannot, and what the author's code raises, with a note that names it.
+        Raises NotRecoverableError or SlicerError if they cannot, and what the author's code raises, with a
+        note that names it.
         """
         slicer = make_slicer(execution, catalog)
         op = execution.operations[0].op
@@ -105,7 +106,7 @@ class SlicerSet:
         try:
             if entries and not await _settled(slicer.is_recoverable()):
                 message = f"the slicer of {op} is not recoverable: start the job again instead"
-                raise SlicerError(message)
+                raise NotRecoverableError(message)
             await _settled(slicer.initialize(entries))
             sources = await _sources(slicer, execution.slicers)
             return cls(execution, slicer, sources=sources, traits=await _traits(slicer))

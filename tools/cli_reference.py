@@ -32,8 +32,8 @@ _HEAD = """# Command line
 
 Made from the commands by `make docs`.
 
-**What is printed.** A table on a terminal, one JSON document a line (NDJSON) on a pipe; `-o
-table|json|ndjson` chooses, `-q` prints ids only. JSON has all that the master answers, a table the
+**What is printed.** A table on a terminal, one JSON document a line (NDJSON) on a pipe; `-o` chooses:
+`table`, `json` or `ndjson`. `-q` prints ids only. JSON has all that the master answers, a table the
 columns that matter. Errors, progress and logs go to stderr. `NO_COLOR=1` takes the colors away. Nothing
 asks for confirmation, on a terminal as in a pipe: where something is destroyed, `--dry-run` says what
 would happen, and refuses what would be refused.

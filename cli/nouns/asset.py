@@ -74,7 +74,7 @@ def deploy(*, paths: Sequence[Path], quiet: bool, url: str, style: Style) -> int
     async def work(client: Client, path: str) -> Done:
         deployed = await client.assets.deploy(contents[path])
         told = "deployed" if deployed.is_new else "was there already"
-        document = {"asset_id": deployed.asset_id, "is_new": deployed.is_new}
+        document = {"id": deployed.asset_id, "asset_id": deployed.asset_id, "is_new": deployed.is_new}
         return Done(document, f"{path}: {told}, id {deployed.asset_id}")
 
     return for_each(list(contents), work, url=url, printer=Printer(style, "asset_id", quiet))
@@ -117,7 +117,8 @@ def delete(*, targets: Sequence[str], dry_run: bool, quiet: bool, url: str, styl
 
 async def _delete(client: Client, target: str) -> Done:
     _check_id(target)
-    return Done({"asset_id": await client.assets.delete(target)}, f"asset {target}: deleted")
+    deleted = await client.assets.delete(target)
+    return Done({"id": deleted, "asset_id": deleted}, f"asset {target}: deleted")
 
 
 async def _only_said(client: Client, target: str) -> Done:

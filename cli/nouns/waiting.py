@@ -67,31 +67,32 @@ class _Waiting:
         import asyncio
 
         codes: list[int] = []
-        left: dict[str, str] = {}  # ex_id -> what the person calls it
+        left = dict.fromkeys(targets, "")  # what the person calls it -> ex_id, when that is known
         try:
             async with asyncio.timeout(seconds):
-                for target in targets:
-                    await self._find(client, target, left=left, codes=codes)
-                async with aclosing(client.wait_each(tuple(left))) as ends:
+                await self._find(client, left, codes)
+                names = {ex_id: target for target, ex_id in left.items()}
+                async with aclosing(client.wait_each(names)) as ends:
                     async for execution in ends:
-                        left.pop(execution.ex_id)
+                        left.pop(names[execution.ex_id])
                         codes.append(self._over(execution))
         except TimeoutError:
-            codes += [self._timed_out(ex_id) for ex_id in left]
+            codes += [self._timed_out(target, ex_id) for target, ex_id in left.items()]
         return codes
 
-    async def _find(self, client: Client, target: str, *, left: dict[str, str], codes: list[int]) -> None:
-        """Put it among those that are waited for; one that does not exist is told at once."""
-        try:
-            found = await (
-                client.jobs.latest_execution(target)
-                if self._noun == "jobs"
-                else client.executions.get(target)
-            )
-        except SliceworksError as error:
-            codes.append(self._complaints.tell(target, error))
-            return
-        left[found.ex_id] = target
+    async def _find(self, client: Client, left: dict[str, str], codes: list[int]) -> None:
+        """Which executions are meant; one that does not exist is told at once."""
+        for target in tuple(left):
+            try:
+                left[target] = (await self._execution(client, target)).ex_id
+            except SliceworksError as error:
+                codes.append(self._complaints.tell(target, error))
+                left.pop(target)
+
+    async def _execution(self, client: Client, target: str) -> Execution:
+        if self._noun == "jobs":
+            return await client.jobs.latest_execution(target)
+        return await client.executions.get(target)
 
     def _over(self, execution: Execution) -> int:
         reason = execution.failure_reason or execution.status_reason
@@ -102,9 +103,9 @@ class _Waiting:
         )
         return RUN_EXIT_CODES[execution.status]
 
-    def _timed_out(self, ex_id: str) -> int:
-        if not self._printer.quiet:
-            self._printer.show(
-                Done({"ex_id": ex_id, "status": "timed out"}, f"execution {ex_id}: not over yet")
-            )
+    def _timed_out(self, target: str, ex_id: str) -> int:
+        if self._printer.quiet:
+            return WAIT_TIMED_OUT
+        document = {"ex_id": ex_id or None, self._printer.key: target, "status": "timed out"}
+        self._printer.show(Done(document, f"execution {ex_id or f'of {target}'}: not over yet"))
         return WAIT_TIMED_OUT

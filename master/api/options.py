@@ -56,7 +56,7 @@ def page_of(
 
 def whole_number(query: Mapping[str, str], name: str, default: int) -> int:
     """A number that is not negative; an empty option counts as none."""
-    text = query.get(name, "").strip()
+    text = query.get(name, "")
     if not text:
         return default
     if not text.isascii() or not text.isdigit() or len(text) > _MAX_DIGITS:
@@ -69,7 +69,7 @@ def whole_number(query: Mapping[str, str], name: str, default: int) -> int:
 
 def choice(query: Mapping[str, str], name: str, choices: Mapping[str, E], *, default: E) -> E:
     """One of a few texts; an empty option counts as none."""
-    text = query.get(name, "").strip()
+    text = query.get(name, "")
     if not text:
         return default
     if text not in choices:

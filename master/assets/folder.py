@@ -37,13 +37,13 @@ class AssetFolder:
             (self.root / _INCOMING).mkdir(parents=True, exist_ok=True)
             left = [path for path in self.root.iterdir() if _is_left(path.name, known)]
             left += (self.root / _INCOMING).iterdir()
-            for path in left:
-                _remove(path)
         except OSError as error:
             message = (
                 f"the assets directory {self.root} cannot be used: {error.strerror}: set assets_directory"
             )
             raise ConfigError(message) from error
+        for path in left:
+            _remove(path)
         return sorted(path.name for path in left)
 
     def zip_path(self, asset_id: str) -> Path:
@@ -65,8 +65,8 @@ class AssetFolder:
         return place
 
     def discard(self, place: Path) -> None:
-        """Remove such a folder with all that is in it, as far as it can be."""
-        shutil.rmtree(place, onerror=_insist)
+        """Remove such a folder with all that is in it."""
+        _remove(place)
 
     def put(self, uploaded: Path, asset_id: str) -> None:
         """Unpack an upload into place, then move it into place; both are on disk when this returns."""
@@ -91,10 +91,12 @@ def _is_left(name: str, known: Collection[str]) -> bool:
 
 
 def _remove(path: Path) -> None:
+    """As far as it can be; the next start tries again."""
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+        shutil.rmtree(path, onerror=_insist)
     else:
-        path.unlink()
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _insist(action: Callable[..., object], path: str, _: object) -> None:

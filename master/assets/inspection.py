@@ -15,12 +15,13 @@ from msgspec import Struct
 
 from sliceworks.master.asking import ask_child
 from sliceworks.master.assets.confined import ConfinedError, Confinement, run_confined
-from sliceworks.operations.archive import AssetManifest, check_zip, unpack
+from sliceworks.operations.archive import AssetManifest, check_zip, unpack_into
 from sliceworks.operations.bundle import BundleDescription, inspect_bundle
 from sliceworks.protocol.codec import pack
 from sliceworks.protocol.codec import unpack as decode
 from sliceworks.protocol.errors import SliceworksError, UnavailableError, UnprocessableError
 from sliceworks.protocol.forkserver import ForkServer
+from sliceworks.protocol.process import die_with_parent
 
 CHECK_SECONDS: Final = 120.0
 """For the largest zip that is allowed, on a slow disk."""
@@ -112,10 +113,12 @@ class BundleInspector:
 
 def run_check(sock: socket.socket, payload: bytes) -> int:
     """The main of the child that checks a zip."""
+    die_with_parent()  # or it would write into what the next master sweeps
     order = decode(payload, _CheckOrder)
     try:
         manifest = check_zip(Path(order.zip_path))
-        unpack(Path(order.zip_path), Path(order.target))
+        Path(order.target).mkdir()
+        unpack_into(Path(order.zip_path), Path(order.target))
     except SliceworksError as error:
         sock.sendall(_refused(str(error)))
         return 0
@@ -130,6 +133,7 @@ def run_check(sock: socket.socket, payload: bytes) -> int:
 
 def run_import(sock: socket.socket, payload: bytes) -> int:
     """The main of the child that has a bundle imported."""
+    die_with_parent()
     order = decode(payload, _ImportOrder)
     limits = order.limits
     confinement = Confinement(limits.seconds, limits.memory_bytes, limits.file_bytes, Path(order.folder))

@@ -22,6 +22,7 @@ from msgspec import Struct
 
 from sliceworks.master.execution.slicer_hooks import HookRunner
 from sliceworks.operations.bundle import AssetPlace, BundleError, catalog_of, place_at
+from sliceworks.operations.errors import NotRecoverableError
 from sliceworks.operations.slicers import NOTHING_NOW, SlicerSet
 from sliceworks.protocol import process
 from sliceworks.protocol.codec import Decoder, unpack
@@ -175,6 +176,10 @@ class Slicing:
         )
         try:
             await self._slice(pipe)
+        except NotRecoverableError:  # no failure of the author's code: the controller knows what to do
+            pipe.send(
+                SlicerReady(self._execution.slicers, recoverable=False, relocatable=False, max_queue_length=0)
+            )
         except Exception as error:  # noqa: BLE001 - the author's error is the execution's outcome
             pipe.send(SlicerFailed(_text(error)))
         await self._leave(pipe)

@@ -11,44 +11,30 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple
 from pathlib import Path
-from typing import Any, Final, TypeVar, assert_never
+from typing import Any, Final, TypeVar
 
 import orjson
 
 from sliceworks.master.search.dialects import SQLITE
+from sliceworks.master.store.changes import OneLivingError, apply_all
 from sliceworks.master.store.columns import SQLITE_EXECUTIONS, SQLITE_JOBS
 from sliceworks.master.store.execution import store_path
 from sliceworks.master.store.group_writer import GroupWriter
 from sliceworks.master.store.ordering import listed
 from sliceworks.master.store.reading import StorePlace
 from sliceworks.master.store.records import (
-    AddExecution,
-    AddJob,
     Change,
     ClusterSnapshot,
     Credentials,
-    DeleteJob,
-    ForgetAsset,
-    ForgetNode,
     JobRecord,
     Page,
-    SaveAsset,
-    SaveExecution,
-    SaveJob,
-    SaveNode,
-    SaveTotals,
     StoredExecution,
 )
-from sliceworks.master.store.refusals import job_changed, job_deleted
 from sliceworks.master.store.rows import (
     Columns,
-    asset_columns,
     asset_of,
-    execution_columns,
     execution_of,
-    job_columns,
     job_of,
     node_of,
     totals_of,
@@ -56,7 +42,7 @@ from sliceworks.master.store.rows import (
 from sliceworks.master.store.sql_files import load_queries
 from sliceworks.master.store.sqlite import Durability, open_database, open_for_reading, time_limited
 from sliceworks.master.store.sqlite_transactions import SqliteTransactions
-from sliceworks.protocol.errors import ConflictError, NotFoundError
+from sliceworks.protocol.errors import NotFoundError
 from sliceworks.protocol.states import ExecutionStatus
 
 T = TypeVar("T")
@@ -210,66 +196,28 @@ def _load(connection: sqlite3.Connection) -> ClusterSnapshot:
     )
 
 
-def _apply_all(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
-    for change in changes:
-        _apply(connection, change)
+class _Statements:
+    """`Statements` on a connection."""
 
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
 
-def _apply(connection: sqlite3.Connection, change: Change) -> None:
-    match change:
-        case AddJob(job):
-            connection.execute(_SQL["add_job"], job_columns(job))
-        case SaveJob():
-            _save_job(connection, change)
-        case DeleteJob():
-            _delete_job(connection, change)
-        case AddExecution():
-            _add_execution(connection, change)
-        case SaveExecution(row):
-            connection.execute(_SQL["save_execution"], execution_columns(row))
-        case SaveNode(node):
-            connection.execute(_SQL["save_node"], astuple(node))
-        case ForgetNode(node_id):
-            connection.execute(_SQL["forget_node"], (node_id,))
-        case SaveTotals(totals):
-            connection.execute(_SQL["save_totals"], astuple(totals))
-        case SaveAsset(asset):
-            connection.execute(_SQL["save_asset"], asset_columns(asset))
-        case ForgetAsset(asset_id):
-            connection.execute(_SQL["forget_asset"], (asset_id,))
-        case _:
-            assert_never(change)
-
-
-def _save_job(connection: sqlite3.Connection, change: SaveJob) -> None:
-    job_id = change.job.job_id
-    _refuse_deleted(connection, job_id, "has been deleted and cannot be updated")
-    values = {**job_columns(change.job), "replaces_ms": change.replaces_ms}
-    if not connection.execute(_SQL["save_job"], values).rowcount:
-        raise job_changed(job_id)
-
-
-def _delete_job(connection: sqlite3.Connection, change: DeleteJob) -> None:
-    _refuse_deleted(connection, change.job_id, "has already been deleted")
-    values = {"job_id": change.job_id, "deleted_ms": change.deleted_ms}
-    connection.execute(_SQL["delete_job"], values)
-    connection.execute(_SQL["delete_executions"], values)
-
-
-def _refuse_deleted(connection: sqlite3.Connection, job_id: str, verdict: str) -> None:
-    found = connection.execute(_SQL["deleted"], {"job_id": job_id}).fetchone()
-    if found and found[0]:
-        raise job_deleted(job_id, verdict)
-
-
-def _add_execution(connection: sqlite3.Connection, change: AddExecution) -> None:
-    row = change.row
-    _refuse_deleted(connection, row.job_id, "has been deleted and cannot be started")
-    try:
-        connection.execute(_SQL["add_execution"], execution_columns(row))
-    except sqlite3.IntegrityError as error:
-        if str(error) != _ONE_LIVING:
+    def run(self, name: str, values: Mapping[str, object]) -> int:
+        """See `Statements`."""
+        try:
+            return self._connection.execute(_SQL[name], dict(values)).rowcount
+        except sqlite3.IntegrityError as error:
+            if str(error) == _ONE_LIVING:
+                raise OneLivingError from error
             raise
-        message = f"Job {row.job_id} is currently running, cannot have the same job concurrently running"
-        raise ConflictError(message) from error
-    connection.execute(_SQL["add_document"], (row.ex_id, change.document.decode()))
+
+    def first(self, name: str, values: Mapping[str, object]) -> Columns | None:
+        """See `Statements`."""
+        cursor = self._connection.cursor()
+        cursor.row_factory = sqlite3.Row
+        found: sqlite3.Row | None = cursor.execute(_SQL[name], dict(values)).fetchone()
+        return found
+
+
+def _apply_all(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
+    apply_all(_Statements(connection), changes)

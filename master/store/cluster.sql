@@ -28,7 +28,7 @@ INSERT INTO executions (
 );
 
 -- name: add_document
-INSERT INTO execution_documents (ex_id, document) VALUES (?, ?);
+INSERT INTO execution_documents (ex_id, document) VALUES (:ex_id, :document);
 
 -- name: save_execution
 UPDATE executions SET
@@ -42,14 +42,15 @@ WHERE ex_id = :ex_id;
 
 -- name: save_node
 INSERT OR REPLACE INTO nodes (node_id, incarnation, hostname, pid, slots, python_version, sliceworks_version, drained)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+VALUES (:node_id, :incarnation, :hostname, :pid, :slots, :python_version, :sliceworks_version, :drained);
 
 -- name: forget_node
-DELETE FROM nodes WHERE node_id = ?;
+DELETE FROM nodes WHERE node_id = :node_id;
 
 -- name: save_totals
 UPDATE cluster SET
-  processed = ?, failed = ?, job_duration = ?, workers_joined = ?, workers_disconnected = ?, workers_reconnected = ?;
+  processed = :processed, failed = :failed, job_duration = :job_duration, workers_joined = :workers_joined,
+  workers_disconnected = :workers_disconnected, workers_reconnected = :workers_reconnected;
 
 -- name: load_executions
 SELECT e.*, d.document FROM executions e JOIN execution_documents d USING (ex_id)
@@ -70,7 +71,7 @@ ON CONFLICT (asset_id) DO UPDATE SET created_ms = excluded.created_ms, operation
   deleted_ms = excluded.deleted_ms;
 
 -- name: forget_asset
-DELETE FROM assets WHERE asset_id = ?;
+DELETE FROM assets WHERE asset_id = :asset_id;
 
 -- name: load_assets
 SELECT * FROM assets ORDER BY created_ms, asset_id;

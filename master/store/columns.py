@@ -63,6 +63,11 @@ def _postgres_json(source: str, kind: str, *keys: str) -> dict[str, str]:
     return {key: f"({source}::json ->> '{key}')::{kind}" for key in keys}
 
 
+def _bytewise(sql: str) -> str:
+    """In the order of SQLite, whatever the language of the database."""
+    return f'({sql} COLLATE "C")'
+
+
 def _below(name: str, columns: Mapping[str, str]) -> dict[str, str]:
     return {f"{name}.{key}": sql for key, sql in columns.items()}
 
@@ -119,6 +124,8 @@ POSTGRES_EXECUTIONS: Final = Columns(
     {
         **_EXECUTION,
         "_deleted": "(e.deleted_ms IS NOT NULL)",
+        "_status_reason": _bytewise("e.reason"),
+        "_failureReason": _bytewise("e.failure"),
         **_postgres_json("d.document", _TEXT, "lifecycle"),
         **_postgres_json("d.document", "numeric", "slicers"),
         **_below("_slicer_stats", _postgres_json("e.statistics", "numeric", *_COUNTERS)),
@@ -129,6 +136,7 @@ POSTGRES_EXECUTIONS: Final = Columns(
 POSTGRES_SLICES: Final = Columns(
     {
         **_SLICE,
+        "reason": _bytewise(_SLICE["reason"]),
         "ex_id": "(SELECT h.ex_id FROM execution_heads h WHERE h.ex = s.ex)",
         "request": "convert_from(s.request, 'UTF8')",
         "error": _error("a.ex = s.ex AND a.seq = s.seq"),

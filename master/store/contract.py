@@ -57,9 +57,7 @@ class ClusterStore(Protocol):
         """One job; NotFoundError."""
         ...
 
-    async def jobs(
-        self, page: Page, *, active: bool | None = None, deleted: bool = False
-    ) -> list[JobRecord]:
+    async def jobs(self, page: Page, *, active: bool | None = None, deleted: bool = False) -> list[JobRecord]:
         """Jobs, either those that are deleted or the others.
 
         `active` keeps those that are (or do not say), or those that are not; a deleted job is not.  Raises

@@ -9,12 +9,12 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple
-from typing import Any, Final, TypeVar, assert_never
+from typing import Any, Final, TypeVar
 
 from psycopg import errors
 
 from sliceworks.master.search.dialects import POSTGRES
+from sliceworks.master.store.changes import OneLivingError, apply_all
 from sliceworks.master.store.columns import POSTGRES_EXECUTIONS, POSTGRES_JOBS
 from sliceworks.master.store.group_writer import GroupWriter
 from sliceworks.master.store.ordering import listed
@@ -22,38 +22,24 @@ from sliceworks.master.store.postgres import Connection, ReadPool, clean, time_l
 from sliceworks.master.store.postgres_history import DatabasePlace
 from sliceworks.master.store.postgres_transactions import PostgresTransactions
 from sliceworks.master.store.records import (
-    AddExecution,
-    AddJob,
     Change,
     ClusterSnapshot,
     Credentials,
-    DeleteJob,
-    ForgetAsset,
-    ForgetNode,
     JobRecord,
     Page,
-    SaveAsset,
-    SaveExecution,
-    SaveJob,
-    SaveNode,
-    SaveTotals,
     StoredExecution,
 )
-from sliceworks.master.store.refusals import job_changed, job_deleted
 from sliceworks.master.store.rows import (
     Columns,
-    asset_columns,
     asset_of,
-    execution_columns,
     execution_of,
-    job_columns,
     job_of,
     node_of,
     totals_of,
 )
 from sliceworks.master.store.sql_files import load_queries
 from sliceworks.master.store.sqlite import Durability
-from sliceworks.protocol.errors import ConflictError, FencedError, NotFoundError
+from sliceworks.protocol.errors import FencedError, NotFoundError
 from sliceworks.protocol.ids import ExId
 from sliceworks.protocol.states import ExecutionStatus
 
@@ -217,69 +203,28 @@ def _load(connection: Connection) -> ClusterSnapshot:
     )
 
 
-def _apply_all(connection: Connection, changes: Sequence[Change]) -> None:
-    for change in changes:
-        _apply(connection, change)
+class _Statements:
+    """`Statements` on a connection."""
 
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
-def _apply(connection: Connection, change: Change) -> None:
-    match change:
-        case AddJob(job):
-            connection.execute(_SQL["add_job"], _cleaned(job_columns(job)))
-        case SaveJob():
-            _save_job(connection, change)
-        case DeleteJob():
-            _delete_job(connection, change)
-        case AddExecution():
-            _add_execution(connection, change)
-        case SaveExecution(row):
-            connection.execute(_SQL["save_execution"], _cleaned(execution_columns(row)))
-        case SaveNode(node):
-            connection.execute(_SQL["save_node"], [clean(value) for value in astuple(node)])
-        case ForgetNode(node_id):
-            connection.execute(_SQL["forget_node"], (node_id,))
-        case SaveTotals(totals):
-            connection.execute(_SQL["save_totals"], astuple(totals))
-        case SaveAsset(asset):
-            connection.execute(_SQL["save_asset"], _cleaned(asset_columns(asset)))
-        case ForgetAsset(asset_id):
-            connection.execute(_SQL["forget_asset"], (asset_id,))
-        case _:
-            assert_never(change)
-
-
-def _save_job(connection: Connection, change: SaveJob) -> None:
-    job_id = change.job.job_id
-    _refuse_deleted(connection, job_id, "has been deleted and cannot be updated")
-    values = {**_cleaned(job_columns(change.job)), "replaces_ms": change.replaces_ms}
-    if not connection.execute(_SQL["save_job"], values).rowcount:
-        raise job_changed(job_id)
-
-
-def _delete_job(connection: Connection, change: DeleteJob) -> None:
-    _refuse_deleted(connection, change.job_id, "has already been deleted")
-    values = {"job_id": change.job_id, "deleted_ms": change.deleted_ms}
-    connection.execute(_SQL["delete_job"], values)
-    connection.execute(_SQL["delete_executions"], values)
-
-
-def _refuse_deleted(connection: Connection, job_id: str, verdict: str) -> None:
-    found = connection.execute(_SQL["deleted"], {"job_id": job_id}).fetchone()
-    if found and found["deleted"]:
-        raise job_deleted(job_id, verdict)
-
-
-def _add_execution(connection: Connection, change: AddExecution) -> None:
-    row = change.row
-    _refuse_deleted(connection, row.job_id, "has been deleted and cannot be started")
-    try:
-        connection.execute(_SQL["add_execution"], _cleaned(execution_columns(row)))
-    except errors.UniqueViolation as error:
-        if error.diag.constraint_name != _ONE_LIVING:
+    def run(self, name: str, values: Mapping[str, object]) -> int:
+        """See `Statements`."""
+        try:
+            return self._connection.execute(_SQL[name], _cleaned(values)).rowcount
+        except errors.UniqueViolation as error:
+            if error.diag.constraint_name == _ONE_LIVING:
+                raise OneLivingError from error
             raise
-        message = f"Job {row.job_id} is currently running, cannot have the same job concurrently running"
-        raise ConflictError(message) from error
-    connection.execute(_SQL["add_document"], (row.ex_id, change.document.decode()))
+
+    def first(self, name: str, values: Mapping[str, object]) -> Columns | None:
+        """See `Statements`."""
+        return self._connection.execute(_SQL[name], _cleaned(values)).fetchone()
+
+
+def _apply_all(connection: Connection, changes: Sequence[Change]) -> None:
+    apply_all(_Statements(connection), changes)
 
 
 def _cleaned(columns: Mapping[str, object]) -> dict[str, object]:

@@ -45,7 +45,7 @@ INSERT INTO executions (
 );
 
 -- name: add_document
-INSERT INTO execution_documents (ex_id, document) VALUES (%s, %s);
+INSERT INTO execution_documents (ex_id, document) VALUES (%(ex_id)s, %(document)s);
 
 -- name: save_execution
 UPDATE executions SET
@@ -60,17 +60,21 @@ WHERE ex_id = %(ex_id)s;
 
 -- name: save_node
 INSERT INTO nodes (node_id, incarnation, hostname, pid, slots, python_version, sliceworks_version, drained)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+VALUES (
+  %(node_id)s, %(incarnation)s, %(hostname)s, %(pid)s, %(slots)s, %(python_version)s, %(sliceworks_version)s, %(drained)s
+)
 ON CONFLICT (node_id) DO UPDATE SET incarnation = excluded.incarnation, hostname = excluded.hostname,
   pid = excluded.pid, slots = excluded.slots, python_version = excluded.python_version,
   sliceworks_version = excluded.sliceworks_version, drained = excluded.drained;
 
 -- name: forget_node
-DELETE FROM nodes WHERE node_id = %s;
+DELETE FROM nodes WHERE node_id = %(node_id)s;
 
 -- name: save_totals
-UPDATE cluster SET processed = %s, failed = %s, job_duration = %s, workers_joined = %s, workers_disconnected = %s,
-  workers_reconnected = %s;
+UPDATE cluster SET
+  processed = %(processed)s, failed = %(failed)s, job_duration = %(job_duration)s,
+  workers_joined = %(workers_joined)s, workers_disconnected = %(workers_disconnected)s,
+  workers_reconnected = %(workers_reconnected)s;
 
 -- name: load_executions
 SELECT e.*, d.document FROM executions e JOIN execution_documents d USING (ex_id)
@@ -91,7 +95,7 @@ ON CONFLICT (asset_id) DO UPDATE SET created_ms = excluded.created_ms, operation
   deleted_ms = excluded.deleted_ms;
 
 -- name: forget_asset
-DELETE FROM assets WHERE asset_id = %s;
+DELETE FROM assets WHERE asset_id = %(asset_id)s;
 
 -- name: load_assets
 SELECT * FROM assets ORDER BY created_ms, asset_id;

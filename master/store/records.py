@@ -223,7 +223,9 @@ class ForgetAsset:
 
 AssetChange: TypeAlias = SaveAsset | ForgetAsset
 JobChange: TypeAlias = AddJob | SaveJob | DeleteJob
-Change: TypeAlias = JobChange | AssetChange | AddExecution | SaveExecution | SaveNode | ForgetNode | SaveTotals
+Change: TypeAlias = (
+    JobChange | AssetChange | AddExecution | SaveExecution | SaveNode | ForgetNode | SaveTotals
+)
 
 
 # --- reading ----------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ python -m tests.acceptance.every_command > transcript.txt
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -220,7 +221,7 @@ def transcript(played: list[Played]) -> Iterator[str]:
         outcome = each.outcome
         lines = (outcome.output + outcome.errors).splitlines()
         cut = [*lines[:SHOWN_LINES], f"… {len(lines) - SHOWN_LINES} more lines"]
-        yield f"\n$ sliceworks {' '.join(outcome.arguments)}"
+        yield f"\n$ sliceworks {shlex.join(outcome.arguments)}"
         yield from cut if len(lines) > SHOWN_LINES else lines
         yield f"→ {outcome.code}" + ("" if outcome.code == each.expected else f", not {each.expected}")
 

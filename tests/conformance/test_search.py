@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -16,13 +17,25 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sliceworks.master.search.clauses import Pattern, Wildcard
-from sliceworks.master.search.conditions import Between, Bound, Condition, Contains, Like, Present, Same, Test
+from sliceworks.master.search.conditions import (
+    Between,
+    Bound,
+    Condition,
+    Contains,
+    Like,
+    Present,
+    Same,
+    Test,
+    resolve,
+)
 from sliceworks.master.search.dialects import POSTGRES, SQLITE
-from sliceworks.master.search.fields import Column, Kind, Path
+from sliceworks.master.search.fields import JOBS, Column, Kind, Path
 from sliceworks.master.search.sql import render
+from sliceworks.master.search.syntax import parse
 from sliceworks.master.search.tree import Either, Every, Leaf, Not
 from sliceworks.master.store.columns import POSTGRES_JOBS, SQLITE_JOBS
 from sliceworks.master.store.engine import StateStore
+from sliceworks.protocol.errors import InvalidError
 
 
 @dataclass(frozen=True)
@@ -249,3 +262,22 @@ def test_a_condition_finds_what_it_means(find: Find) -> None:
         assert find(rows, condition) == meant
 
     compare()
+
+
+FIELDS = ["name:", "a.b:", "_created:", "active:", r"x\.y.'%:", "$.é[:", "_exists_:"]
+SIGNS = ["(", ")", "[", "]", "{", "}", " TO ", " AND ", " OR ", " NOT ", " ", "+", "-", '"', "*", "?", "\\*"]
+VALUES = ["2026", "now-1h", "1", "1e9", "true", "%s", ":1", "';--"]
+WORDS = st.sampled_from([*FIELDS, *SIGNS, *VALUES])
+
+
+def test_what_is_understood_is_sql(find: Find) -> None:
+    rows = [Row("a", 0, None, {"a": {"b": 1}})]
+
+    @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.lists(WORDS, max_size=8).map("".join))
+    def ask(text: str) -> None:
+        with contextlib.suppress(InvalidError):
+            condition = resolve(parse(text), JOBS, now_ms=0)
+            assert find(rows, condition) in ([], [0])
+
+    ask()

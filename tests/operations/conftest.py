@@ -141,6 +141,9 @@ def bundle(tmp_path: Path) -> Iterator[MakeBundle]:
         return AssetPlace(asset_id, "tools", version, folder)
 
     yield make
+    for name in isolation._own_names:
+        isolation._forget_modules(name)
+    isolation._own_names.clear()
     isolation._bundles.clear()
     isolation._forget_modules(isolation.PREFIX.removesuffix("."))
     sys.meta_path[:] = finders

@@ -79,6 +79,13 @@ def test_unpacking_is_done_once_and_whole(tmp_path: Path) -> None:
     assert [child.name for child in tmp_path.iterdir()] == ["target"]
 
 
+def test_many_files_are_unpacked_as_well(tmp_path: Path) -> None:
+    path = tmp_path / "upload.zip"
+    path.write_bytes(many_entries(500))
+    unpack(path, tmp_path / "target")
+    assert len(list((tmp_path / "target").iterdir())) == 501
+
+
 def test_folders_and_empty_files_and_stored_ones(tmp_path: Path) -> None:
     path = tmp_path / "upload.zip"
     files: dict[str, bytes | str] = {

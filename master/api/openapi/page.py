@@ -42,7 +42,7 @@ def page_of(document: Schema) -> str:
     body = [
         f"<h1>{escape(info['title'])} {escape(info['version'])}</h1>",
         f"<p>{_marked(info['description'])}</p>",
-        '<p>As OpenAPI 3.1: <a href="openapi.json">openapi.json</a></p>',
+        '<p>As OpenAPI 3.1: <a href="/openapi.json">/openapi.json</a></p>',
     ]
     for tag in document["tags"]:
         body += [f"<h2>{escape(tag['name'])}</h2>", f"<p>{_marked(tag['description'])}</p>"]

@@ -185,7 +185,7 @@ def test_uploads_a_file(master: Any, tmp_path: Path, capsys: pytest.CaptureFixtu
     master.on("POST", "/assets", {"_id": ASSET, "asset_id": ASSET}, status=201)
     assert exit_code_of(["asset", "deploy", str(tmp_path / "x.zip"), "--url", master.url]) == 0
     assert master.requests == [("POST", "/assets?blocking=true", b"PK bytes")]
-    assert json.loads(capsys.readouterr().out) == {"asset_id": ASSET, "is_new": True}
+    assert json.loads(capsys.readouterr().out) == {"id": ASSET, "asset_id": ASSET, "is_new": True}
 
 
 def test_a_drain_can_be_waited_for(

@@ -30,6 +30,14 @@ def test_can_time_out(master: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out) == {"ex_id": "e", "status": "timed out"}
 
 
+def test_can_time_out_before_anything_is_known(master: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["job", "wait", "j", "k", "--timeout", "0ms", "--url", master.url]
+    assert exit_code_of(arguments) == 11
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [
+        {"ex_id": None, "job_id": target, "status": "timed out"} for target in ("j", "k")
+    ]
+
+
 def test_of_several_each_is_told_when_it_ends(master: Any, capsys: pytest.CaptureFixture[str]) -> None:
     master.on("GET", "/ex/a", *(execution("a", status) for status in ("running", "running", "completed")))
     master.on("GET", "/ex/b", execution("b", "failed", _failureReason="a reason\nmore"))

@@ -29,9 +29,9 @@ from sliceworks.protocol.messages import (
     RecallSlices,
     ResultDetail,
     RunSlices,
+    SliceNews,
     SliceResults,
     SlicerReady,
-    SliceNews,
     SlicesMade,
     SlicingFinished,
     StatisticsNews,
@@ -288,7 +288,9 @@ class Rig:
                     self.made = int(recovery[0]["last_slice"]) if recovery else 0
                     self.credit = 0
                     self.slicing = True
-                    self._carry_out(self.machine.handle(SlicerReady(1, True, False, 10_000, self.hooks), self.now))
+                    self._carry_out(
+                        self.machine.handle(SlicerReady(1, True, False, 10_000, self.hooks), self.now)
+                    )
                 case ev.ToSlicer(WantSlices(_, count)):
                     self.credit += count
                 case ev.ToSlicer(SliceNews() | StatisticsNews() as news):

@@ -16,6 +16,7 @@ import pytest
 
 from sliceworks.master.execution.slicing import Slicing
 from sliceworks.operations import isolation
+from sliceworks.operations.builtin.data_generator import DataGeneratorSlicer
 from sliceworks.operations.bundle import AssetPlace
 from sliceworks.operations.validation import validate_job
 from sliceworks.protocol.codec import Decoder
@@ -110,6 +111,15 @@ async def test_it_goes_on_after_the_last_request() -> None:
         assert await requests_until(inbox, lambda _: False) == everything[4:]
 
 
+async def test_a_reader_that_cannot_go_on_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DataGeneratorSlicer, "is_recoverable", lambda _: False)
+    last = {"slicer_id": 0, "last_slice": b'{"start":0,"count":1}', "checkpoint": None, "finished": False}
+    async with slicing(execution(size=10, slice_size=1), [last]) as (_, inbox):
+        ready = await inbox.get()
+        assert isinstance(ready, SlicerReady)
+        assert not ready.recoverable
+
+
 async def test_a_finished_slicer_is_not_started_again() -> None:
     spec = execution(slicers=2, size=10, slice_size=1)
     async with slicing(spec) as (pipe, inbox):
@@ -173,6 +183,7 @@ def hooked(tmp_path: Path) -> Iterator[AssetPlace]:
     sys.meta_path[:] = finders
     importlib.import_module = import_module
     isolation._bundles.clear()
+    isolation._own_names.clear()
 
 
 async def test_a_slicer_hears_of_its_slices_until_all_is_told(hooked: AssetPlace) -> None:
