@@ -75,7 +75,8 @@ class BundleCode:
         try:
             return _import_module(f"{self.package}.{name}")
         except ModuleNotFoundError as error:
-            raise self._as_author_knows(error) from None
+            self._name_as_author_does(error)
+            raise
 
     def holds(self, name: str) -> bool:
         """Whether this top-level name means a module of the bundle to its code."""
@@ -113,7 +114,8 @@ class BundleCode:
         try:
             found = _python_import(f"{self.package}.{name}", None, None, fromlist or ())
         except ModuleNotFoundError as error:
-            raise self._as_author_knows(error) from None
+            self._name_as_author_does(error)
+            raise
         if fromlist:
             return found
         top = self._loaded[name] = sys.modules[f"{self.package}.{name.partition('.')[0]}"]
@@ -144,10 +146,11 @@ class BundleCode:
             )
             raise ImportError(message, name=name)
 
-    def _as_author_knows(self, error: ModuleNotFoundError) -> ModuleNotFoundError:
+    def _name_as_author_does(self, error: ModuleNotFoundError) -> None:
         inside = f"{self.package}."
-        name = (error.name or "").removeprefix(inside)
-        return ModuleNotFoundError(str(error).replace(inside, ""), name=name, path=error.path)
+        error.msg = error.msg.replace(inside, "")
+        error.args = (error.msg,)
+        error.name = (error.name or "").removeprefix(inside)
 
 
 def bundle_code(name: str, directory: Path) -> BundleCode:

@@ -2,9 +2,9 @@
 
 A worker gets what it finishes in a few milliseconds: enough to hide the way to it and back, little enough
 that what waits behind a slow slice is not missed elsewhere; of slices up to `NEXT_US` it has the next one in
-hand, because the way would cost each of them some part in twenty.  The daemon asks for some tens of milliseconds of
-work per worker.  Both follow the measured time of a slice.  An execution whose slices may be begun only once
-gets no prefetch at all.
+hand, because the way would cost each of them some part in twenty.  The daemon asks for some tens of
+milliseconds of work per worker.  Both follow the measured time of a slice.  An execution whose slices may be
+begun only once gets no prefetch at all.
 """
 
 from __future__ import annotations

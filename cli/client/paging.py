@@ -17,7 +17,7 @@ from sliceworks.protocol.errors import InvalidError
 
 WINDOW: Final = 10_000
 PAGE: Final = 1_000
-_AS_MADE: Final = "_created:asc"
+MADE: Final = "_created"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,15 @@ class Pages(Generic[D]):
         answer = await self._transport.get(self._path, **{**self._query, **listing.query()})
         return read_all(self._kind, answer)
 
-    async def everything(self, *, filter: str | None = None) -> AsyncIterator[D]:  # noqa: A002 - the API's name
-        """All there is, as it was made."""
-        place = _Place(filter)
+    async def everything(
+        self,
+        *,
+        filter: str | None = None,  # noqa: A002 - the API's name
+        by: str = MADE,
+        since: str = "",
+    ) -> AsyncIterator[D]:
+        """All there is, as it was made; or by another time of its documents, and since a moment only."""
+        place = _Place(filter, by, since)
         while True:
             page = await self.page(place.next())
             for document in page:
@@ -67,32 +73,33 @@ class Pages(Generic[D]):
 class _Place:
     """How far a reader of everything has come."""
 
-    def __init__(self, filter: str | None) -> None:  # noqa: A002
-        self._filter = filter
+    def __init__(self, filter_: str | None, by: str, since: str) -> None:
+        self._filter = filter_
+        self._by = by
+        self._since = since
         self._offset = 0
-        self._since = ""
         self._last = ""
-        self._seen: set[Any] = set()  # keys of the documents made at the time `_last`
+        self._seen: set[Any] = set()  # keys of the documents of the time `_last`
 
     def next(self) -> Listing:
         """The next page; where the window ends, the first one of those since the last document."""
         if self._offset + PAGE > WINDOW:
             self._begin_window()
-        listing = Listing(PAGE, self._offset, _AS_MADE, self._with_since())
+        listing = Listing(PAGE, self._offset, f"{self._by}:asc", self._with_since())
         self._offset += PAGE
         return listing
 
     def _begin_window(self) -> None:
         if self._since == self._last:
-            message = f"more than {WINDOW} of them were made at {self._last}: a narrower filter is needed"
+            message = f"more than {WINDOW} of them are of the time {self._last}: a narrower filter is needed"
             raise InvalidError(message)
         self._since, self._offset = self._last, 0
 
     def take(self, document: Json, key: str) -> bool:
         """Whether it is a new one."""
-        made, name = str(document.get("_created", "")), document.get(key)
-        if made != self._last:
-            self._last, self._seen = made, set()
+        time, name = str(document.get(self._by, "")), document.get(key)
+        if time != self._last:
+            self._last, self._seen = time, set()
         is_new = name not in self._seen
         self._seen.add(name)
         return is_new
@@ -100,5 +107,5 @@ class _Place:
     def _with_since(self) -> str | None:
         if not self._since:
             return self._filter
-        since = f'_created:["{self._since}" TO *]'
+        since = f'{self._by}:["{self._since}" TO *]'
         return f"({self._filter}) AND {since}" if self._filter else since

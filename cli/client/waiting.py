@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from sliceworks.cli.client.documents import Execution
@@ -26,10 +27,12 @@ async def ends(executions: Executions, ex_ids: Iterable[str]) -> AsyncGenerator[
     """Each of the executions when it is over, in the order in which they end."""
     left = list(dict.fromkeys(ex_ids))
     wait = FIRST_SECONDS
-    patience = _Patience()
+    patience = Patience()
     while left:
         for ex_id in tuple(left):
-            execution = await patience.ask(executions, ex_id)
+            execution = None
+            with patience.bearing():
+                execution = await executions.get(ex_id)
             if execution is not None and execution.is_over:
                 left.remove(ex_id)
                 yield execution
@@ -38,19 +41,19 @@ async def ends(executions: Executions, ex_ids: Iterable[str]) -> AsyncGenerator[
         wait = min(wait * GROWTH, LONGEST_SECONDS)
 
 
-class _Patience:
+class Patience:
     """Bears a master that does not answer, once it has answered, for a while."""
 
     def __init__(self) -> None:
         self._answered: float | None = None
 
-    async def ask(self, executions: Executions, ex_id: str) -> Execution | None:
-        """None: there was no answer now."""
+    @contextmanager
+    def bearing(self) -> Iterator[None]:
+        """Around requests: UnavailableError ends the block; it goes further if it has lasted too long."""
         try:
-            execution = await executions.get(ex_id)
+            yield
         except UnavailableError:
             if self._answered is None or time.monotonic() - self._answered > PATIENCE_SECONDS:
                 raise
-            return None
-        self._answered = time.monotonic()
-        return execution
+        else:
+            self._answered = time.monotonic()

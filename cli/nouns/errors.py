@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -20,9 +19,8 @@ if TYPE_CHECKING:
 Noun = Literal["jobs", "ex"]
 
 LOOK_SECONDS: Final = 1.0
-PAGE: Final = 1_000
-OVERLAP: Final = 1_000
-"""So many of the newest are looked at again: what was written at one time may come in any order."""
+OVERLAP_SECONDS: Final = 5.0
+"""What was written in so long a time is looked at again: it may not have come in the order of its times."""
 
 
 def first_line(text: str) -> str:
@@ -99,44 +97,50 @@ def _print(failed: Slice, *, quiet: bool, style: Style) -> None:
 
 
 async def _followed(client: Client, ex_id: str, filter_: str | None) -> AsyncIterator[Slice]:
-    """What has failed, then what fails, until the execution is over."""
+    """What has failed, then what fails, until the execution is over; a master that restarts is waited for."""
     import asyncio
 
-    reader = _Reader(client, ex_id, filter_)
-    while True:
-        is_over = (await client.executions.get(ex_id)).is_over  # before the errors, so that none is missed
-        async for failed in reader.new_ones():
-            yield failed
-        if is_over:
-            return
-        await asyncio.sleep(LOOK_SECONDS)
+    from sliceworks.cli.client.waiting import Patience
+
+    reader = _Reader(client.executions.errors(ex_id), filter_)
+    patience, is_over = Patience(), False
+    while not is_over:
+        with patience.bearing():
+            execution = await client.executions.get(ex_id)  # before the errors, so that none is missed
+            async for failed in reader.new_ones():
+                yield failed
+            is_over = execution.is_over
+        if not is_over:
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 class _Reader:
     """Reads the errors of one execution in the order in which they were written."""
 
-    def __init__(self, client: Client, ex_id: str, filter_: str | None) -> None:
-        self._pages = client.executions.errors(ex_id)
+    def __init__(self, pages: Pages[Slice], filter_: str | None) -> None:
+        self._pages = pages
         self._filter = filter_
-        self._taken = 0
-        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._since = ""
+        self._seen: dict[str, str] = {}  # slice_id -> when it was written, of those since `_since`
 
     async def new_ones(self) -> AsyncIterator[Slice]:
         """Those that were not there the last time."""
-        from sliceworks.cli.client.paging import Listing
-
-        while True:
-            offset = max(0, self._taken - OVERLAP)
-            page = await self._pages.page(Listing(PAGE + OVERLAP, offset, "_updated:asc", self._filter))
-            fresh = [failed for failed in page if failed.slice_id not in self._seen]
-            for failed in fresh:
-                self._remember(failed.slice_id)
+        newest = self._since
+        async for failed in self._pages.everything(filter=self._filter, by="_updated", since=self._since):
+            if failed.slice_id not in self._seen:
+                self._seen[failed.slice_id] = newest = failed.updated
                 yield failed
-            if len(page) < PAGE + OVERLAP:
-                return
+        self._since = max(self._since, before(newest, OVERLAP_SECONDS))
+        self._seen = {name: time for name, time in self._seen.items() if time >= self._since}
 
-    def _remember(self, slice_id: str) -> None:
-        self._taken += 1
-        self._seen[slice_id] = None
-        if len(self._seen) > 2 * OVERLAP:
-            self._seen.popitem(last=False)
+
+def before(time: str, seconds: float) -> str:
+    """So much earlier, as the API writes times; "" stays."""
+    if not time:
+        return ""
+    from datetime import datetime, timedelta
+
+    from sliceworks.protocol.timestamps import iso_from_ms
+
+    moment = datetime.fromisoformat(time) - timedelta(seconds=seconds)
+    return iso_from_ms(round(moment.timestamp() * 1000))

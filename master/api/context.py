@@ -46,7 +46,7 @@ class Route:
     method: str
     path: str
     handler: Handler
-    about: About | None = None
+    about: About
 
 
 BOUND: Final[web.AppKey[list[Route]]] = web.AppKey("bound")
@@ -55,7 +55,7 @@ BOUND: Final[web.AppKey[list[Route]]] = web.AppKey("bound")
 
 async def _handle(route: Route, api: Api, request: web.Request) -> web.Response:
     """A known option that is given twice says two things: neither is taken."""
-    for option in route.about.options if route.about else ():
+    for option in route.about.options:
         if len(request.query.getall(option.name, ())) > 1:
             message = f"{option.name} must be given once"
             raise InvalidError(message)

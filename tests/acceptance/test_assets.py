@@ -62,7 +62,7 @@ class Records(Fetcher):
 
 def tools(version: str) -> bytes:
     """An asset whose operation tells its version; modules and wheel have the same names in every version."""
-    files = {
+    files: dict[str, bytes | str] = {
         "mark/__init__.py": "",
         "mark/processor.py": MARK,
         "helpers/__init__.py": "",

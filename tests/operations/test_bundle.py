@@ -138,6 +138,8 @@ def test_a_description_has_options_and_doc(bundle: MakeBundle) -> None:
         ),
         ({"a/processor.py": "import nowhere"}, "a/processor.py: cannot be imported"),
         ({"a/processor.py": "import nowhere"}, "ModuleNotFoundError: No module named 'nowhere'"),
+        ({"a/processor.py": "\nimport a.nowhere"}, 'File "a/processor.py", line 2'),
+        ({"a/processor.py": "import a.nowhere"}, "ModuleNotFoundError: No module named 'a.nowhere'"),
         ({"a/processor.py": "def f(:"}, "SyntaxError"),
         ({"a.py": "def f(:"}, "a.py: cannot be imported"),
         ({"a/processor.py": "import sys\nsys.exit(3)"}, "SystemExit: 3"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sysconfig
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from sliceworks.operations.wheels import unpack_wheels
 PLATFORM = sysconfig.get_platform().replace("-", "_").replace(".", "_")
 
 
-def write_zip(path: Path, files: dict[str, str | bytes]) -> Path:
+def write_zip(path: Path, files: Mapping[str, str | bytes]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in files.items():

@@ -27,15 +27,14 @@ _PARAMETER: Final = re.compile(r"{(\w+)(?::([^{}]+))?}")
 
 
 def openapi(routes: Sequence[Route], version: str) -> Schema:
-    """The whole document; routes without a description are left out."""
-    described = [(route, route.about) for route in routes if route.about is not None]
-    schemas, components = _schemas(described)
-    spelled = _spelled([route for route, _ in described])
+    """The whole document."""
+    schemas, components = _schemas(routes)
+    spelled = _spelled(routes)
     paths: dict[str, Schema] = {}
-    for route, about in described:
+    for route in routes:
         path = spelled[_shape(route.path)]
-        paths.setdefault(path, {})[route.method.lower()] = _operation(route, about, schemas, path=path)
-    used = {about.tag for _, about in described}
+        paths.setdefault(path, {})[route.method.lower()] = _operation(route, schemas, path=path)
+    used = {route.about.tag for route in routes}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Sliceworks", "version": version, "description": ABOUT},
@@ -70,8 +69,8 @@ def errors_of(about: About) -> list[int]:
     return sorted({*about.errors, *read, *body, 500, 503})
 
 
-def _schemas(described: Sequence[tuple[Route, About]]) -> tuple[dict[Key, Schema], dict[str, Schema]]:
-    inputs = [entry for route, about in described for entry in _shapes(route, about)]
+def _schemas(routes: Sequence[Route]) -> tuple[dict[Key, Schema], dict[str, Schema]]:
+    inputs = [entry for route in routes for entry in _shapes(route)]
     found, definitions = TypeAdapter.json_schemas(
         [(key, mode, TypeAdapter(shape)) for key, mode, shape in inputs]
         + [(("", "", "problem"), "serialization", TypeAdapter(Problem))],
@@ -80,7 +79,8 @@ def _schemas(described: Sequence[tuple[Route, About]]) -> tuple[dict[Key, Schema
     return {key: schema for (key, _), schema in found.items()}, definitions["$defs"]
 
 
-def _shapes(route: Route, about: About) -> Iterator[tuple[Key, Mode, Shape]]:
+def _shapes(route: Route) -> Iterator[tuple[Key, Mode, Shape]]:
+    about = route.about
     place = (route.method, route.path)
     for number, answer in enumerate(_answers(about)):
         posted = AS_POSTED in get_args(answer.shape) or AS_POSTED in _inner(answer.shape)
@@ -98,7 +98,8 @@ def _answers(about: About) -> tuple[Answer, ...]:
     return (Answer(about.answer, media=about.media), *about.also)
 
 
-def _operation(route: Route, about: About, schemas: dict[Key, Schema], *, path: str) -> Schema:
+def _operation(route: Route, schemas: dict[Key, Schema], *, path: str) -> Schema:
+    about = route.about
     place = (route.method, route.path)
     summary, _, more = (inspect.getdoc(route.handler) or "").partition("\n")
     operation: Schema = {

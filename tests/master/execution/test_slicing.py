@@ -196,10 +196,9 @@ async def test_a_slicer_hears_of_its_slices_until_all_is_told(hooked: AssetPlace
         assert ready.hooks == ["enqueued", "complete", "statistics"]
         pipe.send(WantSlices(0, 10))
         assert await requests_until(inbox, lambda _: False) == [{"n": 2}, {"n": 1}, {"n": 0}]
-        columns = {"slice_ids": ["a", "b"], "slicer_ids": [0, 0], "orders": [1, 2], "requests": [b"7", b"8"]}
-        pipe.send(SliceNews("enqueued", 0, **columns))
+        pipe.send(SliceNews("enqueued", 0, ["a", "b"], [0, 0], [1, 2], [b"7", b"8"]))
         pipe.send(StatisticsNews(Statistics(processed=5)))
-        pipe.send(SliceNews("complete", SliceState.COMPLETED, **columns))
+        pipe.send(SliceNews("complete", SliceState.COMPLETED, ["a", "b"], [0, 0], [1, 2], [b"7", b"8"]))
         pipe.send(SliceNews("complete", SliceState.ERROR, ["c"], [0], [3], [b"9"]))
     heard = isolation.bundle_code("a" + "e" * 40, hooked.directory).load("hooked").heard
     assert heard == [
@@ -217,7 +216,7 @@ async def test_a_bundle_that_cannot_be_loaded_is_said_without_our_traceback(hook
     (hooked.directory / "hooked.py").write_text("import nowhere\nclass Read(nowhere.Slicer): pass")
     async with slicing(execution(size=1), assets=[hooked]) as (_, inbox):
         assert isinstance(await inbox.get(), SlicerReady)  # what is not used is not imported
-    spec = execution(size=1).model_copy(update={"operations": (OperationSpec(_op="hooked"),) * 2})
+    spec = execution(size=1).model_copy(update={"operations": (OperationSpec(op="hooked"),) * 2})
     async with slicing(spec, assets=[hooked]) as (_, inbox):
         failed = await inbox.get()
     assert isinstance(failed, SlicerFailed)
