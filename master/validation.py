@@ -1,7 +1,8 @@
 """Checking a job in a child process: it may look at files and run authors' code, which a daemon never does.
 
-The child gets the job as JSON, with the places of its assets, and answers with the document that has every default, or with all faults.  A
-check that hangs or dies harms nothing: it is killed, and the job refused with that reason.
+The child gets the job as JSON, with the places of its assets, and answers with the document that has every
+default, or with all faults.  A check that hangs or dies harms nothing: it is killed, and the job refused with
+that reason.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
@@ -48,7 +49,7 @@ async def _listen(runner: web.AppRunner, bind: str, port: int) -> None:
     try:
         await web.TCPSite(runner, bind, port).start()
     except OSError as error:
-        message = f"cannot listen on {bind} port {port}: {error.strerror}; set another metrics_port, or 0"
+        message = f"cannot listen on {bind} port {port}: {os.strerror(error.errno or 0)}: set another metrics_port, or 0"
         raise ConfigError(message) from error
 
 

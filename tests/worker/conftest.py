@@ -233,7 +233,7 @@ async def assets(tmp_path: Path, shelf: dict[str, bytes | Exception]) -> AsyncIt
         found = shelf[asset_id]
         if isinstance(found, Exception):
             raise found
-        path.write_bytes(found)
+        await asyncio.to_thread(path.write_bytes, found)
 
     async with Assets.open(tmp_path / "assets", fetch, SystemClock()) as opened:
         yield opened
@@ -287,6 +287,10 @@ def assign(controller: FakeController) -> Callable[..., Assignment]:
         )
 
     return make
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
 
 
 async def _served(handler: Callable[[web.Request], Any], path: str) -> AsyncIterator[int]:

@@ -70,3 +70,19 @@ def test_a_new_generation_starts_afresh() -> None:
     assert starts.allowed(0, 2_000) is None
     starts.failed("boom", started_ms=2_001, now=2_002)
     assert starts.failures == 1
+
+
+def test_a_wait_before_the_start_is_told_but_no_failure() -> None:
+    starts = Starts()
+    starts.delayed("the master is away")
+    assert (starts.failures, starts.error, starts.allowed(0, 0)) == (0, "the master is away", None)
+    starts.delayed("")
+    assert starts.error == ""
+
+
+def test_a_failure_is_told_before_a_wait() -> None:
+    starts = Starts()
+    starts.failed("boom", started_ms=0, now=0)
+    starts.delayed("the master is away")
+    starts.delayed("")
+    assert starts.error == "boom"
