@@ -49,7 +49,8 @@ async def _listen(runner: web.AppRunner, bind: str, port: int) -> None:
     try:
         await web.TCPSite(runner, bind, port).start()
     except OSError as error:
-        message = f"cannot listen on {bind} port {port}: {os.strerror(error.errno or 0)}: set another metrics_port, or 0"
+        why = os.strerror(error.errno or 0)
+        message = f"cannot listen on {bind} port {port}: {why}: set another metrics_port, or 0"
         raise ConfigError(message) from error
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from tests.acceptance.harness import Cluster, running_cluster
 from tests.api_contract.comparison import Comparison
-from tests.api_contract.stages import SLOTS, Early, Running
+from tests.api_contract.early import Early
+from tests.api_contract.stages import SLOTS, Running
 from tests.api_contract.table import read_table
 
 SETTINGS = {"state": {"durability": "process"}, "log_level": "warn"}

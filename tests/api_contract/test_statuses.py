@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.api_contract.comparison import Comparison
-from tests.api_contract.stages import Early, Running
+from tests.api_contract.early import Early
+from tests.api_contract.stages import Running
 
 
 @pytest.mark.parametrize("column", Early.ORDER)

@@ -95,3 +95,17 @@ def test_a_lease_that_is_listed_beside_an_older_result_of_its_slice_is_kept(make
     while rig.writes:
         rig.write()
     assert rig.machine.report().counts.completed == 2
+
+
+def test_why_workers_wait_or_do_not_start_is_the_reason_of_the_execution(make_rig: RigMaker) -> None:
+    rig = make_rig()
+    for daemon in rig.daemons:
+        rig.connect(daemon)
+    first, second = (daemon.connection or 0 for daemon in rig.daemons)
+    waits = LinkState(0, 0, 0, 0, 4, start_failures=0, start_error="the master is away")
+    rig.feed(ev.LinkReported(first, waits))
+    rig.feed(ev.LinkReported(second, LinkState(0, 0, 0, 0, 4)))
+    assert rig.machine.report().reason == "workers wait on node-0: the master is away"
+    fails = LinkState(0, 0, 0, 0, 4, start_failures=1, start_error="no module")
+    rig.feed(ev.LinkReported(second, fails))
+    assert rig.machine.report().reason == "workers do not start on node-1: no module"
