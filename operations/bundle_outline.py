@@ -20,6 +20,7 @@ from typing import Final
 
 import orjson
 
+from sliceworks.operations.manifest import clean_version
 from sliceworks.operations.python_version import fits
 from sliceworks.protocol.errors import UnprocessableError
 
@@ -60,7 +61,10 @@ class Outline:
 def place_at(directory: Path) -> AssetPlace:
     """The asset that is unpacked here, in a folder named by its id; name and version are empty if unknown."""
     about = _about(directory)
-    return AssetPlace(directory.name, str(about.get("name", "")), str(about.get("version", "")), directory)
+    version = str(about.get("version", ""))
+    return AssetPlace(
+        directory.name, str(about.get("name", "")), clean_version(version) or version, directory
+    )
 
 
 def outlines_of(place: AssetPlace) -> list[Outline]:

@@ -283,6 +283,6 @@ def _add_to_grant(grant: Grant, item: Slice) -> None:
 def _insert_row(item: Slice) -> Row:
     link = item.link
     head = (item.seq, item.slicer_id, item.order, item.request)
-    if link is None or item.epoch != 1:
+    if link is None or item.epoch != 1 or item.leased_in != item.inserted_in:
         return (*head, SliceState.PENDING, item.epoch, item.created_ms, item.created_ms, None, None)
     return (*head, SliceState.START, 1, item.created_ms, item.created_ms, link.node, item.created_ms)

@@ -265,3 +265,12 @@ def test_authors_may_break_what_they_like_without_breaking_the_inspection(bundle
             """,
     }
     assert "the options of a cannot be described" in fault_of(bundle(texts))
+
+
+def test_names_may_have_dashes(bundle: MakeBundle) -> None:
+    place = bundle({"my-op/processor.py": PROCESSOR, "other-op.py": PROCESSOR})
+    assert names(place) == [("my-op", "processor"), ("other-op", "processor")]
+
+
+def test_a_version_is_read_as_the_master_reads_it(bundle: MakeBundle) -> None:
+    assert place_at(bundle({}, version="v1.2.3").directory).version == "1.2.3"

@@ -17,6 +17,7 @@ from sliceworks.operations import (
     Records,
     StrictOptions,
 )
+from sliceworks.operations.apis import Apis
 from sliceworks.operations.chain import Chain
 from sliceworks.operations.errors import ShutdownError
 from sliceworks.protocol.ids import SliceId
@@ -270,3 +271,16 @@ async def test_an_api_may_use_those_before_it(open_chain: Any, register: Any) ->
     assert chain.parts.access.get("leaning") is chain.parts.access.get("counter")
     with pytest.raises(LookupError, match=r"there is no API counter \(ready are: none\)"):
         await open_chain(GIVEN, {"_op": "noop"}, apis=[leaning, {"_name": "counter"}])
+
+
+def test_a_pinned_api_is_found_by_the_name_that_its_author_knows() -> None:
+    apis = Apis()
+    first, second = f"rates@{'a' * 40}", f"rates@{'b' * 40}"
+    apis.add(f"{first}:today", 1)
+    assert (apis.get("rates:today"), apis.get(f"{first}:today")) == (1, 1)
+    apis.add(f"{second}:today", 2)
+    assert apis.get(f"{second}:today") == 2
+    with pytest.raises(LookupError, match="there is no API rates:today"):
+        apis.get("rates:today")  # it could be either
+    apis.add("rates:today", 3)
+    assert apis.get("rates:today") == 3
