@@ -11,7 +11,7 @@ MEANINGS: Final = {
     "port": "port of the master; 0: any free one",
     "master_hostname": "where worker daemons find the master",
     "workers": "slots of this node; default: the number of its CPUs",
-    "action_timeout": "how long the master waits for a controller or node to do as told",
+    "action_timeout": "without effect, taken because Teraslice has it: what is wanted is told until it is done",
     "network_latency_buffer": "added to a timeout when its answer travels over the network",
     "node_disconnect_timeout": "how long a node may be cut off before its workers are ended and placed elsewhere",
     "node_state_interval": "the heartbeat of every connection; three silent ones end it",
@@ -30,5 +30,5 @@ MEANINGS: Final = {
     "log_format": "`auto`: columns on a terminal, else JSON lines",
     "state.url": "the store: `sqlite` (under data_dir) or `postgresql://…`",
     "state.durability": "what an acknowledgement survives: `full` a power cut, `process` deaths of processes",
-    "state.keep_completed": "how long completed slices are kept one by one before they are folded into totals",
+    "state.keep_completed": "without effect so far: completed slices are kept as long as the store of their execution",
 }

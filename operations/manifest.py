@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
+import orjson
+
 from sliceworks.operations.zip_listing import ArchiveError
 
 MANIFEST: Final = "asset.json"
@@ -77,7 +79,8 @@ def clean_version(text: str) -> str | None:
 def _object_of(text: bytes) -> dict[str, Any]:
     try:
         document = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+        orjson.dumps([[document]])  # it is told and kept so: less deep, smaller numbers and no half characters
+    except (ValueError, RecursionError, orjson.JSONEncodeError) as error:
         message = f"Failure parsing asset.json, please ensure that's it formatted correctly: {error}"
         raise ArchiveError(message) from error
     if not isinstance(document, dict):

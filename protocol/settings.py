@@ -90,7 +90,7 @@ class StateSettings(BaseModel):
     )
     keep_completed: DurationMs = Field(
         default=7 * 86_400_000,
-        description="how long completed slices are kept one by one before they are folded into totals",
+        description="without effect so far: completed slices are kept as long as the store of their execution",
     )
 
 
@@ -111,7 +111,8 @@ class Settings(BaseModel):
         description="slots of this node; default: the number of its CPUs",
     )
     action_timeout: DurationMs = Field(
-        default=120_000, description="how long the master waits for a controller or node to do as told"
+        default=120_000,
+        description="without effect, taken because Teraslice has it: what is wanted is told until it is done",
     )
     network_latency_buffer: DurationMs = Field(
         default=15_000, description="added to a timeout when its answer travels over the network"

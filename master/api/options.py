@@ -21,11 +21,19 @@ MAX_WINDOW: Final = 10_000
 DEFAULT_SIZE: Final = 100
 NEWEST_FIRST: Final = (Order("_updated", descending=True),)
 _MAX_DIGITS: Final = 15
+_LEVELS: Final = 254
+"""That orjson writes; it reads more."""
+_MAX_LEVELS: Final = 100
+_SPARE_LEVELS: Final = _LEVELS - _MAX_LEVELS
 
 
 async def read_object(request: web.Request) -> dict[str, Any]:
     """The JSON object in the body, whatever its Content-Type says; an empty body is an empty object."""
-    body = await request.read()
+    try:
+        body = await request.read()
+    except (web.PayloadAccessError, web.RequestPayloadError) as error:
+        message = "the body cannot be read: it was cut off, or is not encoded as its Content-Encoding says"
+        raise InvalidError(message) from error
     try:
         document = orjson.loads(body) if body.strip() else {}
     except orjson.JSONDecodeError as error:
@@ -34,7 +42,20 @@ async def read_object(request: web.Request) -> dict[str, Any]:
     if not isinstance(document, dict):
         message = "the json submitted must be an object"
         raise InvalidError(message)
+    _refuse_deep(document)
     return document
+
+
+def _refuse_deep(document: object) -> None:
+    """What was read may be nested too deep to be written, alone or in an answer."""
+    deep = document
+    for _ in range(_SPARE_LEVELS):
+        deep = [deep]
+    try:
+        orjson.dumps(deep)
+    except orjson.JSONEncodeError as error:
+        message = f"the json submitted is nested too deep: {_MAX_LEVELS} levels at most"
+        raise InvalidError(message) from error
 
 
 def page_of(

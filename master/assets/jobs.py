@@ -5,6 +5,7 @@ It stands before the check of a job, so whoever has a job checked gets it with t
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import Any, Final, Protocol
 
@@ -19,6 +20,8 @@ from sliceworks.protocol.errors import Fault, InvalidError
 
 NamedAssets = Sequence[tuple[str, AssetPlace]]
 """What a job names, each as it is written there and where it is unpacked."""
+
+MAX_ASSETS: Final = 100
 
 _UNKNOWN_OPERATION: Final = ("._op", "._name", "._api_name")
 
@@ -42,14 +45,20 @@ class JobsWithAssets:
     async def __call__(self, document: bytes) -> dict[str, Any]:
         """The job with its defaults, and the ids of its assets; InvalidError with all faults."""
         references = _references(document)
-        named, faults = self._look_up(references)
+        named, faults = await self._look_up(references)
         if faults:
             raise await self._refusal(document, named, faults)
         if not named:
             return await self._check(document)
         return await self._check(document, named)
 
-    def _look_up(self, references: Sequence[str]) -> tuple[list[tuple[str, AssetPlace]], list[Fault]]:
+    async def _look_up(
+        self, references: Sequence[str]
+    ) -> tuple[list[tuple[str, AssetPlace]], list[Fault]]:
+        """In turns with everything else that this process does: a range of versions can take milliseconds."""
+        if len(references) > MAX_ASSETS:
+            fault = Fault("assets", f"a job has {MAX_ASSETS} assets at most, got {len(references)}")
+            return [], [fault]
         known = self._view.assets() if references else []
         named: list[tuple[str, AssetPlace]] = []
         faults: list[Fault] = []
@@ -58,6 +67,7 @@ class JobsWithAssets:
                 named.append((reference, self._place(reference, asset_named(reference, known))))
             except InvalidError as error:
                 faults.append(Fault(f"assets.{place}", str(error)))
+            await asyncio.sleep(0)
         return named, faults
 
     def _place(self, reference: str, asset: AssetRecord) -> AssetPlace:

@@ -81,7 +81,11 @@ def _in_range(assets: list[AssetRecord], versions: str) -> list[AssetRecord]:
         return assets
     if len(wanted) > _MAX_RANGE:
         return []
-    return [asset for asset in assets if nodesemver.satisfies(asset.version, wanted, _LOOSE, _PRERELEASES)]
+    try:
+        accepted = nodesemver.make_range(wanted, _LOOSE)
+    except ValueError:
+        return []
+    return [asset for asset in assets if accepted.test(asset.version, _PRERELEASES)]
 
 
 def _architecture(name: str) -> str:

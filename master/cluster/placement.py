@@ -254,4 +254,5 @@ def _silent_end_ms(core: Core, execution: Execution, since_ms: int) -> int:
 
 
 def _can_serve(node: Node) -> bool:
-    return node.record.slots > 0 and not node.is_draining and not isinstance(node.link, Released)
+    """Also one that drains: it comes back, and a drain fails nothing."""
+    return node.record.slots > 0 and not isinstance(node.link, Released)
