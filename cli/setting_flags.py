@@ -30,5 +30,5 @@ MEANINGS: Final = {
     "log_format": "`auto`: columns on a terminal, else JSON lines",
     "state.url": "the store: `sqlite` (under data_dir) or `postgresql://…`",
     "state.durability": "what an acknowledgement survives: `full` a power cut, `process` deaths of processes",
-    "state.keep_completed": "without effect so far: completed slices are kept as long as the store of their execution",
+    "state.keep_completed": "without effect so far: completed slices stay as long as the store of their execution",
 }

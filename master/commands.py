@@ -103,12 +103,17 @@ class Commands:
             message = f"no data was provided to update job {job_id}"
             raise InvalidError(message)
         stored = await self._usable_job(job_id, "updated")
-        return await self._replace(stored, {key: posted[key] for key in posted if key not in _OURS})
+        was_active = orjson.loads(stored.document).get("active") is not False
+        checked = not was_active or posted.get("active") is not False
+        return await self._replace(
+            stored, {key: posted[key] for key in posted if key not in _OURS}, checked=checked
+        )
 
     async def set_active(self, job_id: str, *, active: bool) -> JobRecord:
         """Say whether a job is one to look after; what runs is not touched."""
         stored = await self._usable_job(job_id, "updated")
-        return await self._replace(stored, {**orjson.loads(stored.document), "active": active})
+        document = orjson.loads(stored.document)
+        return await self._replace(stored, {**document, "active": active}, checked=active)
 
     async def delete(self, job_id: str) -> JobRecord:
         """Delete a job and its executions from all lists; ConflictError while it runs."""
@@ -208,13 +213,9 @@ class Commands:
             raise GoneError(message)
         return stored
 
-    async def _replace(self, stored: JobRecord, posted: dict[str, Any]) -> JobRecord:
+    async def _replace(self, stored: JobRecord, posted: dict[str, Any], *, checked: bool) -> JobRecord:
         document = orjson.dumps(posted)
-        was_active = orjson.loads(stored.document).get("active") is not False
-        if was_active and posted.get("active") is False:
-            name = str(posted.get("name") or stored.name)
-        else:
-            name = (await self._validate(document))["name"]
+        name = (await self._validate(document))["name"] if checked else str(posted.get("name") or stored.name)
         updated_ms = max(self._clock.wall_ms(), stored.updated_ms + 1)
         job = replace(stored, name=name, document=document, updated_ms=updated_ms)
         await self._ask(lambda request: ev.JobSaveRequested(request, job, stored.updated_ms), ef.Done)

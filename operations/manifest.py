@@ -79,7 +79,7 @@ def clean_version(text: str) -> str | None:
 def _object_of(text: bytes) -> dict[str, Any]:
     try:
         document = json.loads(text, parse_constant=_refuse_constant)
-        orjson.dumps([[document]])  # it is told and kept so: less deep, smaller numbers and no half characters
+        orjson.dumps([[document]])  # nothing that cannot be told and kept
     except (ValueError, RecursionError, orjson.JSONEncodeError) as error:
         message = f"Failure parsing asset.json, please ensure that's it formatted correctly: {error}"
         raise ArchiveError(message) from error

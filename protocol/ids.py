@@ -14,14 +14,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NewType
 
-JobId = NewType("JobId", str)
 ExId = NewType("ExId", str)
 NodeId = NewType("NodeId", str)
-Incarnation = NewType("Incarnation", str)
 SliceId = NewType("SliceId", str)
 Seq = NewType("Seq", int)
 Epoch = NewType("Epoch", int)
-Generation = NewType("Generation", int)
 WorkerId = NewType("WorkerId", int)
 
 _LOW_MASK = (1 << 62) - 1

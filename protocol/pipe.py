@@ -109,11 +109,6 @@ class AsyncPipe(Generic[M]):
         if not self._protocol.closing:
             self._transport.write(_frame(message))
 
-    @property
-    def unsent_bytes(self) -> int:
-        """What the child has not taken yet; for back-pressure."""
-        return self._transport.get_write_buffer_size()
-
     def close(self) -> None:
         """Send what is queued, then close."""
         self._protocol.closing = True

@@ -19,7 +19,6 @@ from typing import Final
 _PROC: Final = Path("/proc")
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
-_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
@@ -133,14 +132,6 @@ def sweep(variable: str, keep_value: str) -> list[int]:
                 signal.pidfd_send_signal(pidfd, signal.SIGKILL)
                 killed.append(pid)
     return killed
-
-
-def resident_bytes(pid: int) -> int:
-    """Memory that the process holds now; 0 if it is gone."""
-    try:
-        return int((_PROC / str(pid) / "statm").read_text().split()[1]) * _PAGE_BYTES
-    except (OSError, IndexError):
-        return 0
 
 
 def _stat_fields(pid: int) -> list[str] | None:

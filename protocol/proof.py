@@ -10,11 +10,6 @@ from typing import Literal
 Role = Literal["daemon", "controller"]
 
 
-def new_secret() -> bytes:
-    """A secret for one generation of one execution."""
-    return secrets.token_bytes(32)
-
-
 def new_nonce() -> bytes:
     """What a proof is made for, once."""
     return secrets.token_bytes(16)

@@ -90,7 +90,7 @@ class StateSettings(BaseModel):
     )
     keep_completed: DurationMs = Field(
         default=7 * 86_400_000,
-        description="without effect so far: completed slices are kept as long as the store of their execution",
+        description="without effect so far: completed slices stay as long as the store of their execution",
     )
 
 

@@ -30,6 +30,10 @@ def asset_json(**fields: object) -> bytes:
     return orjson.dumps({**MANIFEST, **fields})
 
 
+def _with_field(text: str) -> bytes:
+    return zipped({"asset.json": '{"name": "sample", "version": "1.0.0", "field": ' + text + "}"})
+
+
 def zipped(files: Mapping[str, bytes | str], *, method: int = zipfile.ZIP_DEFLATED) -> bytes:
     """A zip of these files, always the same bytes."""
     buffer = io.BytesIO()
@@ -124,6 +128,9 @@ HOSTILE: Final[Mapping[str, Callable[[], bytes]]] = {
     "asset.json is no JSON": lambda: zipped({"asset.json": "{bad"}),
     "asset.json is a list": lambda: zipped({"asset.json": "[]"}),
     "asset.json nested 100,000 deep": lambda: zipped({"asset.json": '{"a":' + "[" * 30_000}),
+    "asset.json nested 500 deep": lambda: _with_field("[" * 500 + "]" * 500),
+    "asset.json with a number of 100 bits": lambda: _with_field(str(2**100)),
+    "asset.json with half a character": lambda: _with_field('"\\ud800"'),
     "asset.json of 1 MB": lambda: zipped({"asset.json": asset_json(description="x" * 1_000_000)}),
     "no name": lambda: zipped({"asset.json": '{"version": "1.0.0"}'}),
     "a name that is a path": lambda: bundle(name="../x"),

@@ -52,9 +52,7 @@ class JobsWithAssets:
             return await self._check(document)
         return await self._check(document, named)
 
-    async def _look_up(
-        self, references: Sequence[str]
-    ) -> tuple[list[tuple[str, AssetPlace]], list[Fault]]:
+    async def _look_up(self, references: Sequence[str]) -> tuple[list[tuple[str, AssetPlace]], list[Fault]]:
         """In turns with everything else that this process does: a range of versions can take milliseconds."""
         if len(references) > MAX_ASSETS:
             fault = Fault("assets", f"a job has {MAX_ASSETS} assets at most, got {len(references)}")

@@ -143,13 +143,13 @@ def _wish_stop(core: Core, execution: Execution, grace_ms: int) -> None:
     if isinstance(execution.controller, NotStarted):
         return core.set_status(execution, S.STOPPED)
     stop_at_ms = core.now.monotonic_ms + grace_ms
-    is_sooner = execution.stop_at_ms is None or stop_at_ms < execution.stop_at_ms
-    if is_sooner:
+    if execution.stop_at_ms is None or stop_at_ms < execution.stop_at_ms:
         execution.stop_at_ms = stop_at_ms
         wishes = structs.replace(execution.row.wishes, stopping=True, grace_ms=grace_ms)
         core.change(execution, wishes=wishes)
     core.set_status(execution, S.STOPPING)
-    if grace_ms == 0 and is_sooner and isinstance(execution.controller, Missing):  # its successor may live
+    if grace_ms == 0 and not execution.forced and isinstance(execution.controller, Missing):
+        execution.forced = True
         how = "it was not connected when its execution was stopped by force"
         end(core, execution, Ending(execution.controller.identity, EndCause.FAULT, how))
     core.touch(execution)

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
-from sliceworks.master.search.fields import EXECUTIONS, JOBS
 from sliceworks.master.store.batch import Batch, SliceRow, Snapshot
 from sliceworks.master.store.reading import StorePlace
 from sliceworks.master.store.records import (
@@ -24,9 +23,6 @@ from sliceworks.master.store.records import (
     StoredExecution,
 )
 from sliceworks.protocol.states import ExecutionStatus
-
-JOB_ORDERS: Final = JOBS.orders
-EXECUTION_ORDERS: Final = EXECUTIONS.orders
 
 
 class ClusterStore(Protocol):

@@ -83,21 +83,6 @@ def read_slices(
     return read_list(place, SliceList(Page(size, offset, (Order("_created", descending),)), state))
 
 
-def read_errors(
-    place: StorePlace, *, size: int, offset: int, descending: bool = True
-) -> list[dict[str, Any]]:
-    """Records of slices in `error`, by the time they ended."""
-    page = Page(size, offset, (Order("_updated", descending),))
-    return read_list(place, SliceList(page, SliceState.ERROR))
-
-
-def read_slice(place: StorePlace, seq: Seq) -> dict[str, Any] | None:
-    """One slice record; None if there is no such slice."""
-    with reading(place) as reader:
-        found = _records(reader, [seq], ex_id_at(place)) if reader else []
-        return found[0] if found else None
-
-
 def _head(reader: Reader | None) -> Head | None:
     for row in reader.rows("head") if reader else []:
         return head_of(row)

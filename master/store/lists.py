@@ -25,7 +25,6 @@ MAX_SEARCHED: Final = 100_000
 """Slices, beyond which a list has to do with its key."""
 
 AS_MADE: Final = (Order("_created"),)
-NEWEST_ERRORS: Final = (Order("_updated", descending=True),)
 
 _SEQ: Final = Column("seq", Kind.NUMBER)
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from sliceworks.master.store.contract import EXECUTION_ORDERS, JOB_ORDERS, ClusterStore
+from sliceworks.master.search.fields import EXECUTIONS, JOBS
+from sliceworks.master.store.contract import ClusterStore
 from sliceworks.master.store.records import (
     AddExecution,
     AddJob,
@@ -173,7 +174,7 @@ async def test_many_saves_at_once_keep_their_order(store: ClusterStore) -> None:
     assert (await store.execution("ex-1")).row.reason == "reason 199"
 
 
-@pytest.mark.parametrize("field", sorted(JOB_ORDERS))
+@pytest.mark.parametrize("field", sorted(JOBS.orders))
 async def test_jobs_sort_by_every_field_that_is_promised(store: ClusterStore, field: str) -> None:
     names = ("b", "c", "a")
     jobs = [
@@ -186,7 +187,7 @@ async def test_jobs_sort_by_every_field_that_is_promised(store: ClusterStore, fi
     assert [item.job_id for item in await store.jobs(page)] == expected
 
 
-@pytest.mark.parametrize("field", sorted(EXECUTION_ORDERS))
+@pytest.mark.parametrize("field", sorted(EXECUTIONS.orders))
 async def test_executions_sort_by_every_field_that_is_promised(store: ClusterStore, field: str) -> None:
     await store.save([AddExecution(execution(number), DOCUMENT) for number in (1, 2, 3)])
     page = Page(order=(Order(field, descending=True), Order("ex_id", descending=True)))

@@ -10,14 +10,10 @@ import pytest
 from sliceworks.master.store.batch import Batch, Group, Head, NodeRow, SliceRow, SlicerRow
 from sliceworks.master.store.contract import BatchStore
 from sliceworks.master.store.engine import StateStore
-from sliceworks.master.store.history import (
-    read_counts,
-    read_errors,
-    read_outcome,
-    read_slice,
-    read_slices,
-)
+from sliceworks.master.store.history import read_counts, read_list, read_outcome, read_slices
+from sliceworks.master.store.lists import SliceList
 from sliceworks.master.store.reading import StorePlace
+from sliceworks.master.store.records import Order, Page
 from sliceworks.master.store.verify import verify_execution
 from sliceworks.protocol.errors import FencedError, NotFoundError
 from sliceworks.protocol.ids import ExId, Seq, seq_of, slice_id_of
@@ -140,12 +136,10 @@ def test_slice_records_have_the_shape_of_the_api(store: BatchStore, place: Store
     assert seq_of(EX_ID, done["slice_id"]) == 1
     assert failed["slice_id"] == slice_id_of(EX_ID, Seq(2))
     assert (failed["state"], failed["error"], failed["reason"]) == ("error", "Boom", "failed")
-    assert read_errors(place, size=10, offset=0) == [failed]
+    assert read_slices(place, state=SliceState.ERROR, size=10, offset=0) == [failed]
     assert read_slices(place, state=None, size=1, offset=1) == [failed]
     assert read_slices(place, state=SliceState.COMPLETED, size=9, offset=0) == [done]
     assert read_slices(place, state=None, size=9, offset=0, descending=True) == [failed, done]
-    assert read_slice(place, Seq(2)) == failed
-    assert read_slice(place, Seq(3)) is None
 
 
 def test_every_try_of_a_slice_is_kept(store: BatchStore, place: StorePlace) -> None:
@@ -190,9 +184,10 @@ def test_errors_are_listed_by_the_time_they_ended(store: BatchStore, place: Stor
         (SliceState.ERROR, when, 1, 0, ErrorReason.FAILED, seq) for seq, when in ((1, 30), (2, 10), (3, 20))
     ]
     store.apply(batch(2, Group(ends=ends), error=3))
-    newest = [record["slicer_order"] for record in read_errors(place, size=2, offset=0)]
-    oldest = [record["slicer_order"] for record in read_errors(place, size=9, offset=1, descending=False)]
-    assert (newest, oldest) == ([1, 3], [3, 1])
+    newest = SliceList(Page(2, 0, (Order("_updated", descending=True),)), SliceState.ERROR)
+    oldest = SliceList(Page(9, 1, (Order("_updated"),)), SliceState.ERROR)
+    assert [record["slicer_order"] for record in read_list(place, newest)] == [1, 3]
+    assert [record["slicer_order"] for record in read_list(place, oldest)] == [3, 1]
 
 
 def test_text_of_any_kind_is_kept(store: BatchStore, place: StorePlace) -> None:
@@ -232,8 +227,7 @@ def test_many_slices_in_one_batch(store: BatchStore, place: StorePlace) -> None:
     done.groups = [Group(completions=[(9, 7, seq, 8, seq) for seq in many])]
     store.apply(done)
     assert verify_execution(place).counts == SliceCounts(completed=len(many))
-    last = read_slice(place, Seq(5_000))
-    assert last is not None
+    (last,) = read_slices(place, state=None, size=1, offset=0, descending=True)
     assert last["attempts"][0]["run_us"] == 5_000
 
 
@@ -242,7 +236,7 @@ def test_a_store_that_nobody_made_reads_as_empty(state: StateStore) -> None:
     with state.place(EX_ID) as place:
         assert read_counts(place) == SliceCounts()
         assert read_outcome(place) is None
-        assert read_errors(place, size=1, offset=0) == []
+        assert read_slices(place, state=SliceState.ERROR, size=1, offset=0) == []
         with pytest.raises(NotFoundError, match=r"there is no store|has no execution"):
             verify_execution(place)
 

@@ -119,6 +119,7 @@ def operation(context: OperationContext, execution: Execution) -> Callable[..., 
 
 
 MakeBundle = Callable[..., AssetPlace]
+MakeCode = Callable[[dict[str, str]], isolation.BundleCode]
 
 
 @pytest.fixture
@@ -149,3 +150,14 @@ def bundle(tmp_path: Path) -> Iterator[MakeBundle]:
     sys.meta_path[:] = finders
     importlib.import_module = import_module
     monkey.undo()
+
+
+@pytest.fixture
+def code(bundle: MakeBundle) -> MakeCode:
+    """The code of a bundle from texts."""
+
+    def make(files: dict[str, str]) -> isolation.BundleCode:
+        place = bundle(files)
+        return isolation.bundle_code(f"a{place.asset_id}", place.directory)
+
+    return make

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,7 +18,8 @@ from sliceworks.operations.bundle import (
 from sliceworks.operations.errors import AmbiguousOperationError, UnknownOperationError
 from sliceworks.operations.registry import BUILT_IN, ApiKind, ProcessorKind, ReaderKind
 
-MakeBundle = Callable[..., AssetPlace]
+if TYPE_CHECKING:
+    from tests.operations.conftest import MakeBundle
 
 PROCESSOR = """
 from sliceworks.operations import MapProcessor

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgpack
 import pytest
 
-from sliceworks.operations.bundle import AssetPlace
 from sliceworks.operations.compiled_wheels import own_names
-from sliceworks.operations.isolation import BundleCode, bundle_code
 
-MakeBundle = Callable[..., AssetPlace]
+if TYPE_CHECKING:
+    from tests.operations.conftest import MakeBundle, MakeCode
 
 SUFFIX = EXTENSION_SUFFIXES[0]
 
@@ -35,16 +34,6 @@ def wheel(
     return {**files, f"{folder}/{package}/native{SUFFIX}": ""} if compiled else files
 
 
-@pytest.fixture
-def code(bundle: MakeBundle) -> Callable[[dict[str, str]], BundleCode]:
-    def make(files: dict[str, str]) -> BundleCode:
-        place = bundle(files)
-        return bundle_code(f"a{place.asset_id}", place.directory)
-
-    return make
-
-
-MakeCode = Callable[[dict[str, str]], BundleCode]
 NATIVE = wheel("nativedep", "NAME = 'one'", compiled=True)
 OTHER = wheel("nativedep", "NAME = 'other'", compiled=True)
 OP = {"op.py": "from nativedep import NAME"}

@@ -10,29 +10,16 @@ import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sliceworks.operations.bundle import AssetPlace
-from sliceworks.operations.isolation import PREFIX, BundleCode, bundle_code
+from sliceworks.operations.isolation import PREFIX
 from sliceworks.operations.reader import Slicer
 
-MakeBundle = Callable[..., AssetPlace]
-
-
-@pytest.fixture
-def code(bundle: MakeBundle) -> Callable[[dict[str, str]], BundleCode]:
-    def make(files: dict[str, str]) -> BundleCode:
-        place = bundle(files)
-        return bundle_code(f"a{place.asset_id}", place.directory)
-
-    return make
-
-
-MakeCode = Callable[[dict[str, str]], BundleCode]
+if TYPE_CHECKING:
+    from tests.operations.conftest import MakeBundle, MakeCode
 
 
 def two_versions(code: MakeCode, files: dict[str, str]) -> tuple[Any, Any]:

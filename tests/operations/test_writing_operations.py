@@ -42,4 +42,4 @@ def test_the_bundle_of_the_page(bundle: Callable[..., AssetPlace]) -> None:
     shout = catalog_of([place]).resolve("shout")
     assert isinstance(shout, ProcessorKind)
     with OperationHarness(shout.processor, {"field": "name", "volume": 2}) as operation:
-        assert operation.run([{"name": "ann"}]) == [{"name": "ANN!!"}]
+        assert operation.run([{"name": "oak"}]) == [{"name": "OAK!!"}]

@@ -99,11 +99,9 @@ async def test_a_message_larger_than_the_socket_buffers_arrives(pair: Pair) -> N
     big = HostFailed("x" * 100_000)
     async with opened(pair[0]) as (pipe, owner):
         pipe.send(BIG)
-        assert pipe.unsent_bytes > 5_000_000
         assert await asyncio.to_thread(child.receive) == BIG
         pipe.send(HostFinish())
         assert await asyncio.to_thread(child.receive) == HostFinish()
-        assert pipe.unsent_bytes == 0
         await asyncio.to_thread(send_all, child, [big] * 50)
         assert [await owner.next() for _ in range(50)] == [big] * 50
 

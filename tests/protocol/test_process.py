@@ -208,11 +208,3 @@ def test_a_sweep_kills_what_an_earlier_incarnation_of_the_same_owner_left(start:
     assert sorted(killed) == sorted([old.pid, older.pid])
     assert old.wait() == older.wait() == -signal.SIGKILL
     assert all(is_alive(identity(one)) for one in (mine, other, alike, unmarked))
-
-
-def test_how_much_memory_a_process_holds(start: Start) -> None:
-    assert process.resident_bytes(os.getpid()) > 10_000_000
-    running = start()
-    running.kill()
-    running.wait()
-    assert process.resident_bytes(running.pid) == 0

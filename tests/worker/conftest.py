@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,7 +36,7 @@ from sliceworks.protocol.messages import (
     Refused,
     SliceResults,
 )
-from sliceworks.protocol.proof import new_secret, proof_of, proves
+from sliceworks.protocol.proof import proof_of, proves
 from sliceworks.worker.assets import Assets
 from sliceworks.worker.pool import Premises
 from sliceworks.worker.slot import Workshop
@@ -79,7 +80,7 @@ class FakeController(Heard):
 
     port: int = 0
     generation: int = 1
-    secret: bytes = field(default_factory=new_secret)
+    secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     answers: str = "welcome"  # welcome, refuse, lie (a wrong proof), babble (a wrong message)
     hellos: list[LinkHello] = field(default_factory=list)
     states: list[LinkState] = field(default_factory=list)
@@ -128,7 +129,7 @@ class FakeController(Heard):
         if not proves(hello.proof, self.secret, role="daemon", nonce=hello.nonce) or self.answers == "refuse":
             await channel.send(Refused("go away"))
             return
-        secret = new_secret() if self.answers == "lie" else self.secret
+        secret = secrets.token_bytes(32) if self.answers == "lie" else self.secret
         proof = proof_of(secret, "controller", hello.nonce)
         welcome = LinkWelcome(VERSION, self.generation, proof)
         await channel.send(NodeWelcome(VERSION, "x", 1) if self.answers == "babble" else welcome)

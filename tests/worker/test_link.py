@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from sliceworks.protocol.messages import AckResults, LinkState, RecallSlices, RunSlices
-from sliceworks.protocol.proof import new_secret
 from sliceworks.worker.events import Peer, PeerFound, PeerLost, Recalled, ResultsAcked, SlicesGranted
 from sliceworks.worker.leases import Lease
 from sliceworks.worker.link import Caller, Link, Target, Told
@@ -131,7 +131,7 @@ async def test_a_new_generation_is_connected_at_once(
     async with running(Client(session, old)) as client:
         client.link.aim(target_of(controller))
         await client.until(FOUND)
-        controller.secret = new_secret()
+        controller.secret = secrets.token_bytes(32)
         controller.generation = 2
         client.link.aim(target_of(controller))
         await client.until(LOST)

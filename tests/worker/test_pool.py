@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import hashlib
 import os
+import secrets
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,7 +18,6 @@ from msgspec.structs import replace
 from sliceworks.protocol.errors import InvalidError
 from sliceworks.protocol.messages import AckResults, Assignment, RecallSlices, RunSlices, WorkerInfo
 from sliceworks.protocol.process import identity_of
-from sliceworks.protocol.proof import new_secret
 from sliceworks.protocol.states import ResultKind
 from sliceworks.worker.asset_fetch import AssetDelayError, AssetError
 from sliceworks.worker.events import Peer, PeerLost
@@ -160,7 +160,7 @@ async def test_a_new_generation_keeps_workers_and_results(
         await controller.send(slices(1, 1))
         await controller.until(controller.kinds)
         old = assign(4)
-        controller.generation, controller.secret = 2, new_secret()
+        controller.generation, controller.secret = 2, secrets.token_bytes(32)
         owner.assign(assign(1))
         owner.assign(old)
         await controller.until(lambda: len(controller.hellos) == 2 and controller.channel)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 
 from tests.master.played import JOB, PlayedMaster
+
+DEEP = b'{"a": ' * 101 + b"1" + b"}" * 101
 
 
 async def test_a_posted_job_is_stored_as_posted_and_started(master: PlayedMaster) -> None:
@@ -45,6 +49,7 @@ async def test_a_body_is_json_whatever_its_type_says(master: PlayedMaster, conte
         (b'{"name": ', 400, "the json submitted is malformed"),
         (b'"\xff"', 400, "the json submitted is malformed"),
         (b"[" * 100_000, 400, "the json submitted is malformed"),
+        (DEEP, 400, "the json submitted is nested too deep: 100 levels at most"),
         (b"[1]", 400, "the json submitted must be an object"),
         (b"", 400, "No job was posted"),
         (b"{}", 400, "No job was posted"),
@@ -56,6 +61,33 @@ async def test_what_is_no_job_is_refused(
     master: PlayedMaster, body: bytes, status: int, message: str
 ) -> None:
     assert await master.ask("POST", "/jobs", data=body) == (status, {"error": status, "message": message})
+
+
+async def test_a_body_that_is_not_encoded_as_it_says_is_refused(master: PlayedMaster) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        await asyncio.sleep(0.1)  # the head has been read, and the body is waited for
+        yield b"{}" * 10
+
+    status, answer = await master.ask("POST", "/jobs", data=body(), headers={"Content-Encoding": "gzip"})
+    assert status == 400
+    assert answer["message"].startswith("the body cannot be read")
+
+
+async def test_the_deepest_job_that_is_taken_is_also_shown(master: PlayedMaster) -> None:
+    deep: object = 1
+    for _ in range(99):
+        deep = [deep]
+    started = await master.submit({**JOB, "deep": deep})
+    for path in ("/jobs?ex=", f"/jobs/{started['job_id']}?ex=", "/ex"):
+        assert (await master.ask("GET", path))[0] == 200
+
+
+async def test_no_job_has_more_assets_than_can_be_looked_up(master: PlayedMaster) -> None:
+    status, answer = await master.ask("POST", "/jobs", json={**JOB, "assets": ["a"] * 101})
+    assert (status, answer["faults"]) == (
+        400,
+        [{"path": "assets", "message": "a job has 100 assets at most, got 101"}],
+    )
 
 
 async def test_every_fault_of_a_job_is_named(master: PlayedMaster) -> None:
@@ -201,6 +233,7 @@ async def test_a_broken_job_can_be_put_away_but_not_taken_up(master: PlayedMaste
     assert status == 200
     status, answer = await master.ask("POST", f"/jobs/{job_id}/_active")
     assert (status, answer["faults"][0]["path"]) == (400, "operations")
+    assert (await master.ask("POST", f"/jobs/{job_id}/_inactive"))[0] == 200
 
 
 async def test_a_deleted_job_stays_readable_and_does_nothing_more(master: PlayedMaster) -> None:

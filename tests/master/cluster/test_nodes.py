@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sliceworks.master.cluster import effects as ef
 from sliceworks.master.cluster import events as ev
 from sliceworks.master.cluster.model import Limits
@@ -100,6 +102,19 @@ def test_workers_that_start_nowhere_fail_the_execution(rig: Rig) -> None:
     assert rig.status() is S.FAILED
     assert "ImportError: nope" in rig.row().failure
     assert rig.row().has_errors
+
+
+@pytest.mark.parametrize("by_whom", ["operator", "daemon"])
+def test_a_drain_fails_nothing_that_starts_nowhere_else(rig: Rig, by_whom: str) -> None:
+    rig.run(workers=2, slots=1)
+    rig.node("other", slots=1)
+    rig.node_reports("other", [], links=failing(3))
+    if by_whom == "operator":
+        rig.drain_node()
+    rig.node_reports("node", [worker(1, "ex")], draining=by_whom == "daemon")
+    rig.node_reports("node", [], draining=by_whom == "daemon")
+    assert rig.status() is S.RUNNING
+    assert "ImportError: nope" in rig.row().reason
 
 
 def test_workers_that_run_are_left_where_others_do_not_start(rig: Rig) -> None:

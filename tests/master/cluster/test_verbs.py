@@ -235,6 +235,24 @@ def test_force_does_not_wait_for_a_controller_that_has_not_said_hello(rig: Rig) 
     assert not rig.take(ef.EndController)
 
 
+def test_force_again_and_again_ends_a_controller_once(rig: Rig) -> None:
+    rig.node()
+    rig.start()
+    rig.spawned()
+    rig.stop(grace_ms=0)
+    rig.crash()
+    rig.take(ef.EndController)
+    rig.spawned()
+    for _ in range(6):
+        rig.stop(grace_ms=0)
+    assert not rig.take(ef.EndController)
+    rig.attached()
+    rig.concluded("stopped")
+    rig.exited()
+    rig.node_reports("node", [])
+    assert rig.status() is S.STOPPED
+
+
 def test_resuming_what_fails_shows_it_running(rig: Rig) -> None:
     rig.run()
     rig.reported(phase="failing")

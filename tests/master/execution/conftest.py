@@ -7,13 +7,14 @@ last commit done or not), a daemon, a connection.  What must always hold is chec
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from sliceworks.master.execution import events as ev
 from sliceworks.master.execution.machine import ExecutionMachine
@@ -213,6 +214,18 @@ class Rig:
         batch = daemon.result(ends)
         if daemon.connection is not None:
             self.feed(ev.ResultsArrived(daemon.connection, batch))
+
+    def end_some(self, kinds: Sequence[ResultKind]) -> None:
+        """A daemon, if it holds leases, ends some of them in these ways."""
+        daemon = self.random.choice(self.daemons)
+        if daemon.held:
+            seqs = self.random.sample(list(daemon.held), self.random.randint(1, len(daemon.held)))
+            self.end(daemon, {seq: self.random.choice(kinds) for seq in seqs})
+
+    def wish(self, *, paused: bool = False, stopping: bool = False) -> None:
+        """The master wants this from now on."""
+        self.wishes = replace(RUN, paused=paused, stopping=stopping)
+        self.feed(self.wishes)
 
     def write(self) -> None:
         """The store does the next thing it was told."""

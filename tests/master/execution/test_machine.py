@@ -13,20 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sliceworks.master.execution import events as ev
-from sliceworks.master.store.history import read_errors, read_slices
+from sliceworks.master.store.history import read_slices
 from sliceworks.master.store.verify import verify_execution
 from sliceworks.protocol.errors import FencedError
 from sliceworks.protocol.messages import SlicerFailed, SlicingFinished, Wishes
-from sliceworks.protocol.states import ResultKind
+from sliceworks.protocol.states import ResultKind, SliceState
 
 FAULTS = (ResultKind.COMPLETED, ResultKind.COMPLETED, ResultKind.ERROR, ResultKind.LOST, ResultKind.RETURNED)
-
-
-def end_some(rig: Any) -> None:
-    daemon = rig.random.choice(rig.daemons)
-    if daemon.held:
-        seqs = rig.random.sample(list(daemon.held), rig.random.randint(1, len(daemon.held)))
-        rig.end(daemon, {seq: rig.random.choice(FAULTS) for seq in seqs})
 
 
 def connect_one(rig: Any) -> None:
@@ -43,21 +36,20 @@ def restart_one(rig: Any) -> None:
 
 STEPS: dict[str, tuple[int, Callable[[Any], None]]] = {
     "write": (30, lambda rig: rig.write() if rig.writes else None),
-    "end": (25, end_some),
+    "end": (25, lambda rig: rig.end_some(FAULTS)),
     "make": (15, lambda rig: rig.make(rig.random.randint(1, 8))),
     "connect": (12, connect_one),
     "disconnect": (4, lambda rig: rig.disconnect(rig.random.choice(rig.daemons))),
     "time": (8, lambda rig: rig.pass_time(rig.random.choice((10, 120, 1_000, 31_000)))),
     "restart": (2, restart_one),
     "crash": (2, lambda rig: rig.crash(committed=rig.random.random() < 0.5)),
-    "pause": (1, lambda rig: wish(rig, paused=True)),
-    "resume": (2, lambda rig: wish(rig, paused=False)),
+    "pause": (1, lambda rig: rig.wish(paused=True)),
+    "resume": (2, lambda rig: rig.wish()),
 }
 
 
-def wish(rig: Any, *, paused: bool = False, stopping: bool = False) -> None:
-    rig.wishes = Wishes(workers=2, paused=paused, stopping=stopping, grace_ms=1000)
-    rig.feed(rig.wishes)
+def errors_of(rig: Any) -> list[dict[str, Any]]:
+    return read_slices(rig.path, state=SliceState.ERROR, size=10, offset=0)
 
 
 def run_history(rig: Any, steps: int) -> None:
@@ -76,7 +68,7 @@ def test_every_slice_ends_exactly_once_whatever_dies(rig_in: Any, seed: int) -> 
         slices = random.Random(seed).randint(1, 60)
         rig = rig_in(Path(folder), slices=slices, daemons=3, seed=seed)
         run_history(rig, 400)
-        wish(rig)
+        rig.wish()
         rig.settle()
         report = verify_execution(rig.path)
         assert report.differences == ()
@@ -95,7 +87,7 @@ def test_a_stop_ends_and_leaves_nothing_in_start(rig_in: Any, seed: int) -> None
         rig = rig_in(Path(folder), slices=40, daemons=2, seed=seed)
         run_history(rig, 150)
         was_finished = rig.finished
-        wish(rig, stopping=True)
+        rig.wish(stopping=True)
         rig.settle()
         report = verify_execution(rig.path)
         assert report.differences == ()
@@ -128,7 +120,7 @@ def test_op_errors_are_retried_then_end_in_error(make_rig: Any) -> None:
         rig.end(rig.daemons[0], {1: ResultKind.ERROR})
         rig.pass_time(1_000)
     rig.settle()
-    (record,) = read_errors(rig.path, size=10, offset=0)
+    (record,) = errors_of(rig)
     assert (record["reason"], record["retry_count"], len(record["attempts"])) == ("failed", 2, 3)
     assert record["error"] == "it broke"
     assert rig.finished == (
@@ -151,7 +143,7 @@ def test_a_slice_that_kills_workers_is_poison(make_rig: Any) -> None:
         drain(rig)
         rig.end(rig.daemons[0], {1: ResultKind.LOST})
     rig.settle()
-    (record,) = read_errors(rig.path, size=10, offset=0)
+    (record,) = errors_of(rig)
     assert record["reason"] == "poison"
     assert verify_execution(rig.path).counts.completed == 2
 
@@ -163,7 +155,7 @@ def test_at_most_once_ends_a_lost_slice(make_rig: Any) -> None:
     rig.disconnect(rig.daemons[0])
     rig.daemons[0].restart()
     rig.settle()
-    assert {r["reason"] for r in read_errors(rig.path, size=10, offset=0)} == {"lost"}
+    assert {r["reason"] for r in errors_of(rig)} == {"lost"}
     assert all(epoch == 1 for _, epoch in rig.begun)
 
 
@@ -287,7 +279,7 @@ def test_a_slice_that_times_out_is_tried_again_and_then_an_error(make_rig: Any) 
         rig.end(rig.daemons[0], {1: ResultKind.TIMED_OUT})
         rig.pass_time(1_000)
     rig.settle()
-    (record,) = read_errors(rig.path, size=10, offset=0)
+    (record,) = errors_of(rig)
     assert (record["reason"], record["retry_count"]) == ("timeout", 1)
     assert [attempt["outcome"] for attempt in record["attempts"]] == ["timed_out", "timed_out"]
 

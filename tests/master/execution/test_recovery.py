@@ -22,7 +22,6 @@ from sliceworks.master.store.lineage import Kinds
 from sliceworks.master.store.verify import verify_execution
 from sliceworks.protocol.documents import ExecutionSpec
 from sliceworks.protocol.ids import ExId, Seq, slice_id_of
-from sliceworks.protocol.messages import Wishes
 from sliceworks.protocol.states import ResultKind, SliceState
 
 WAYS = (
@@ -67,13 +66,6 @@ def records_of(rig: Any) -> list[Record]:
         ]
 
 
-def end_some(rig: Any) -> None:
-    daemon = rig.random.choice(rig.daemons)
-    if daemon.held:
-        seqs = rig.random.sample(list(daemon.held), rig.random.randint(1, len(daemon.held)))
-        rig.end(daemon, {seq: rig.random.choice(ENDS) for seq in seqs})
-
-
 def toggle_one(rig: Any) -> None:
     daemon = rig.random.choice(rig.daemons)
     if daemon.connection is None:
@@ -84,22 +76,17 @@ def toggle_one(rig: Any) -> None:
             daemon.restart()
 
 
-def wish(rig: Any, *, paused: bool = False, stopping: bool = False) -> None:
-    rig.wishes = Wishes(workers=2, paused=paused, stopping=stopping, grace_ms=1000)
-    rig.feed(rig.wishes)
-
-
 STEPS: dict[str, tuple[int, Callable[[Any], None]]] = {
     "write": (25, lambda rig: rig.write() if rig.writes else None),
     "load": (15, lambda rig: rig.load() if rig.loads else None),
     "read anew": (5, lambda rig: setattr(rig, "pages", None)),
-    "end": (25, end_some),
+    "end": (25, lambda rig: rig.end_some(ENDS)),
     "make": (12, lambda rig: rig.make(rig.random.randint(1, 8))),
     "toggle": (14, toggle_one),
     "time": (6, lambda rig: rig.pass_time(rig.random.choice((10, 120, 1_000, 31_000)))),
     "crash": (3, lambda rig: rig.crash(committed=rig.random.random() < 0.5)),
-    "pause": (1, lambda rig: wish(rig, paused=True)),
-    "resume": (3, wish),
+    "pause": (1, lambda rig: rig.wish(paused=True)),
+    "resume": (3, lambda rig: rig.wish()),
 }
 
 
@@ -124,10 +111,10 @@ class Family:
                 STEPS[name][1](rig)
         match self.random.choice(("end", "stop", "die")):
             case "end":
-                wish(rig)
+                rig.wish()
                 rig.settle()
             case "stop":
-                wish(rig, stopping=True)
+                rig.wish(stopping=True)
                 rig.settle()
         self.check(rig, expected)
 
@@ -196,7 +183,7 @@ def test_recoveries_of_every_kind_end_with_what_a_run_without_faults_does(
 def stopped(rig: Any, *, made: int) -> None:
     """Make some slices, complete none, and stop."""
     rig.make(made)
-    wish(rig, stopping=True)
+    rig.wish(stopping=True)
     rig.settle()
     rig.store.close()
 
@@ -231,7 +218,7 @@ def test_a_controller_that_dies_while_taking_up_goes_on_behind_its_last_copy(fam
 def test_what_comes_after_the_stop_stays_where_it_is(family: Family) -> None:
     stopped(family.start(None), made=8)
     rig = family.start(Inheritance(Kinds.ALL))
-    wish(rig, stopping=True)
+    rig.wish(stopping=True)
     rig.load()
     rig.settle()
     rig.store.close()

@@ -11,7 +11,7 @@ import pytest
 
 from sliceworks.master.store.batch import Batch, Group, Head
 from sliceworks.master.store.execution import SCHEMA, ExecutionStore, store_path
-from sliceworks.master.store.history import read_counts, read_errors, read_outcome, read_slices
+from sliceworks.master.store.history import read_counts, read_outcome, read_slices
 from sliceworks.master.store.verify import verify_execution
 from sliceworks.protocol.errors import NotFoundError, StoreError, StoreUnavailableError
 from sliceworks.protocol.messages import SliceCounts
@@ -63,7 +63,7 @@ def test_a_missing_store_reads_as_empty(tmp_path: Path, *, empty_file: bool) -> 
         path.touch()
     assert read_counts(path) == SliceCounts()
     assert read_outcome(path) is None
-    assert read_errors(path, size=1, offset=0) == []
+    assert read_slices(path, state=None, size=1, offset=0) == []
     with pytest.raises(NotFoundError):
         verify_execution(path)
 
