@@ -154,7 +154,7 @@ class Execution:
     unreached: dict[str, int] = field(default_factory=dict)  # node_id -> since when its link is down
     shunned: set[str] = field(default_factory=set)  # of these: where it was down for too long
     totals_due_ms: int | None = None
-    forced: bool = False  # a controller was ended for a stop by force: its successor is let live, to end it all
+    forced: bool = False  # a controller was ended for a stop by force; its successor is not
     assets: tuple[str, ...] = field(init=False)  # the ids of those it runs with
 
     def __post_init__(self) -> None:

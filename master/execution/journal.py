@@ -48,7 +48,7 @@ class Dependents:
     effects: list[Effect] = field(default_factory=list)
 
     def release(self) -> list[Effect]:
-        """The sends; leases of a connection that was replaced wait for their daemon's next hello."""
+        """The sends; leases of a connection that was replaced, or is gone, are not sent."""
         out: list[Effect] = [
             Send(g.connection, RunSlices(g.seqs, g.epochs, g.requests, g.slice_ids, g.retries))
             for g in self.grants
@@ -79,6 +79,7 @@ class Journal:
         self._writing: Dependents | None = None
         self._changed = False
         self._dependents = Dependents()
+        self._unsent: list[Grant] = []
         self._open_batch()
 
     @property
@@ -207,7 +208,13 @@ class Journal:
         if self._writing is None or number != self._number:
             return []
         dependents, self._writing = self._writing, None
+        self._unsent += [grant for grant in dependents.grants if grant.link.connection is None]
         return dependents.release()
+
+    def unsent(self) -> list[Grant]:
+        """Leases that were never sent, because their daemon was gone when they were durable."""
+        grants, self._unsent = self._unsent, []
+        return grants
 
     def _open_batch(self) -> None:
         self._groups: list[Group] = []

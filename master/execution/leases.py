@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from sliceworks.master.execution.journal import Ended, Journal
+from sliceworks.master.execution.journal import Ended, Grant, Journal
 from sliceworks.master.execution.model import Link, Now, Rules, Slice
 from sliceworks.master.execution.queue import SliceQueue
 from sliceworks.master.execution.retry import End, Requeue, Vanished, judge
@@ -72,6 +72,13 @@ class LeaseTable:
         missing = [item for item in self._of(link) if (item.seq, item.epoch) not in listed]
         for item in missing:
             self._take_back(item, Ended(ResultKind.RETURNED), ResultKind.RETURNED, now=now)
+
+    def take_back(self, grant: Grant, now: Now) -> None:
+        """These never left: who comes back has not got them, and who does not shall not be waited for."""
+        for seq, epoch in zip(grant.seqs, grant.epochs, strict=True):
+            item = self.held.get(seq)
+            if item is not None and item.epoch == epoch and item.link is grant.link:
+                self._take_back(item, Ended(ResultKind.RETURNED), ResultKind.RETURNED, now=now)
 
     def revoke(self, link: Link, why: str, now: Now) -> None:
         """The daemon is gone (a newer incarnation, or silence): its slices are pending again, uncounted."""

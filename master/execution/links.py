@@ -7,11 +7,15 @@ new incarnation ends the old one's leases at once; silence for `lease_timeout` e
 
 from __future__ import annotations
 
+from typing import Final
+
 from sliceworks.master.execution.journal import Journal
 from sliceworks.master.execution.leases import LeaseTable
 from sliceworks.master.execution.model import NO_WORKERS, Link, Now, Rules
 from sliceworks.master.store.batch import NodeRow
 from sliceworks.protocol.messages import LinkHello, LinkState
+
+HURRY_MS: Final = 1_000
 
 
 class LinkTable:
@@ -22,7 +26,7 @@ class LinkTable:
     ) -> None:
         self._leases = leases
         self._journal = journal
-        self._rules = rules
+        self._patience_ms = rules.lease_timeout_ms
         self._links: dict[str, Link] = {}  # by incarnation
         self._by_connection: dict[int, Link] = {}
         self._uncounted: set[Link] = (
@@ -56,7 +60,7 @@ class LinkTable:
     def next_due_ms(self) -> int | None:
         """When the leases of the first silent link end."""
         silent = [link.silent_since_ms for link in self._links.values() if link.connection is None]
-        return min(silent) + self._rules.lease_timeout_ms if silent else None
+        return min(silent) + self._patience_ms if silent else None
 
     def all(self) -> list[Link]:
         """Every link, silent ones too."""
@@ -128,15 +132,19 @@ class LinkTable:
         self.windows += window - link.window
         link.window = window
 
+    def hurry(self) -> None:
+        """Workers are being killed: who is silent is most likely gone, and its slices are pending again."""
+        self._patience_ms = min(self._patience_ms, HURRY_MS)
+
     def expire(self, now: Now) -> list[Link]:
         """Forget links that were silent for too long; their slices are pending again."""
-        limit = now.monotonic_ms - self._rules.lease_timeout_ms
+        limit = now.monotonic_ms - self._patience_ms
         gone = [
             link for link in self._links.values() if link.connection is None and link.silent_since_ms <= limit
         ]
         for link in gone:
             self._leases.revoke(
-                link, f"node {link.hostname} was silent for {self._rules.lease_timeout_ms} ms", now
+                link, f"node {link.hostname} was silent for {self._patience_ms} ms", now
             )
             self._drop(link)
         return gone

@@ -157,7 +157,10 @@ class ExecutionMachine:
                 self._take_slices(event, now)
             case ev.Written(number):
                 news = self._news.written() if self._news else []
-                return [*map(ev.ToSlicer, news), *self._journal.written(number), *self._recall_all()]
+                sends = self._journal.written(number)
+                for grant in self._journal.unsent():
+                    self._leases.take_back(grant, now)
+                return [*map(ev.ToSlicer, news), *sends, *self._recall_all()]
             case ev.LinkOpened(connection, hello):
                 replaced = self._links.opened(connection, hello, now)
                 return [ev.Send(number, Refused("replaced by a newer connection")) for number in replaced]
@@ -291,6 +294,8 @@ class ExecutionMachine:
 
     def _wish(self, wishes: Wishes) -> list[ev.Effect]:
         self._wishes = wishes
+        if wishes.stopping and not wishes.grace_ms:
+            self._links.hurry()
         if wishes.stopping:
             return self._begin_ending("stopped", "")
         return [ev.ReportNow()]

@@ -5,10 +5,6 @@ The history is fixed, so the number of calls is, too; when it falls, lower RECOR
 
 from __future__ import annotations
 
-import gc
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import count
 
 from sliceworks.protocol.ids import WorkerId
@@ -28,33 +24,11 @@ from sliceworks.worker.events import (
     WorkerResults,
 )
 from sliceworks.worker.machine import PoolMachine, PoolRules
+from tests.calls import counted
 
 SLICES, WORKERS, RUN_US = 20_000, 2, 20
 RECORDED = 4.44  # calls of Python functions and of built-in ones, per slice
 TOLERANCE = 1.1
-
-
-class Calls:
-    """How many functions were called while it counted."""
-
-    def __init__(self) -> None:
-        self.number = 0
-
-    def count(self, _frame: object, event: str, _argument: object) -> None:
-        self.number += event in {"call", "c_call"}
-
-
-@contextmanager
-def counted() -> Iterator[Calls]:
-    """The garbage collector is off meanwhile: others may have hung callbacks on it."""
-    calls, before = Calls(), sys.getprofile()
-    gc.disable()
-    sys.setprofile(calls.count)
-    try:
-        yield calls
-    finally:
-        sys.setprofile(before)
-        gc.enable()
 
 
 class History:

@@ -6,11 +6,6 @@ calls is, too; when it falls, lower RECORDED here.
 
 from __future__ import annotations
 
-import gc
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from sliceworks.master.execution import events as ev
 from sliceworks.master.execution.machine import ExecutionMachine
 from sliceworks.master.execution.model import Now, Rules
@@ -25,6 +20,7 @@ from sliceworks.protocol.messages import (
     WantSlices,
     Wishes,
 )
+from tests.calls import counted
 
 SLICES, FRAME, WINDOW = 20_000, 200, 2_000
 RECORDED = 19.86  # calls of Python functions and of built-in ones, per slice
@@ -40,29 +36,6 @@ RULES = Rules(
     slicer_timeout_ms=0,
     worker_disconnect_timeout_ms=0,
 )
-
-
-class Calls:
-    """How many functions were called while it counted."""
-
-    def __init__(self) -> None:
-        self.number = 0
-
-    def count(self, _frame: object, event: str, _argument: object) -> None:
-        self.number += event in {"call", "c_call"}
-
-
-@contextmanager
-def counted() -> Iterator[Calls]:
-    """The garbage collector is off meanwhile: others may have hung callbacks on it."""
-    calls, before = Calls(), sys.getprofile()
-    gc.disable()
-    sys.setprofile(calls.count)
-    try:
-        yield calls
-    finally:
-        sys.setprofile(before)
-        gc.enable()
 
 
 class History:
