@@ -38,6 +38,7 @@ lint: .venv/.dev ## format, lint, types, layers, sizes, generated pages: all but
 	@$(PY) -m tools.settings_reference --check
 	@$(PY) -m tools.metrics_reference --check
 	@$(PY) -m tools.cli_reference --check
+	@$(PY) -m tools.api_reference --check
 
 check: lint test ## everything that CI runs
 
@@ -47,6 +48,7 @@ docs: .venv/.dev ## write the pages that are made from the code
 	@$(PY) -m tools.settings_reference
 	@$(PY) -m tools.metrics_reference
 	@$(PY) -m tools.cli_reference
+	@$(PY) -m tools.api_reference
 
 bench: .venv/.dev ## measure every row of docs/benchmarks.md, or ROW="idle first" (FULL=1: the long way)
 	@$(PY) -m benchmarks.bench $(ROW)

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from sliceworks.master.asking import ask_child
 from sliceworks.operations.bundle_outline import AssetPlace
+from sliceworks.operations.failure import capped
 from sliceworks.operations.validation import validate_job
 from sliceworks.protocol.codec import pack, unpack
 from sliceworks.protocol.errors import Fault, InvalidError
@@ -54,8 +55,8 @@ def run_validation(sock: socket.socket, payload: bytes) -> int:
     try:
         answer: dict[str, Any] = {"document": validate_job(orjson.loads(order.document), assets=assets)}
     except InvalidError as error:
-        faults = [[fault.path, fault.message] for fault in error.faults]
-        answer = {"message": str(error), "faults": faults}
+        faults = [[capped(fault.path), capped(fault.message)] for fault in error.faults]
+        answer = {"message": capped(str(error)), "faults": faults}
     sock.sendall(orjson.dumps(answer))
     return 0
 

@@ -198,7 +198,8 @@ class _Frames(asyncio.Protocol, Generic[M]):
         if not self._started:
             self._lost, self._error = True, exc
             return
-        reason = self._reason or (f"{exc}" if exc else "")
+        is_gone = exc is None or isinstance(exc, ConnectionError)  # a reset: it died with something unread
+        reason = self._reason or ("" if is_gone else f"{exc}")
         if not reason and not self.closing:
             reason = _cut_off(self._waiting_bytes)
         self.closing = True

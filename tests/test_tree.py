@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import banned_calls, cli_reference, generated, sizes, states
+from tools import api_reference, banned_calls, cli_reference, generated, sizes, states
 from tools.tree import CODE, ROOMS, ROOT, python_files
 
 PATH_IN_TEXT = re.compile(r"`((?:[\w.-]+/)+[\w.-]*)`")
@@ -82,6 +82,11 @@ def test_the_drawings_of_states_are_current() -> None:
 
 def test_the_reference_of_commands_is_current() -> None:
     assert generated.is_current(ROOT / cli_reference.PAGE, cli_reference.page())
+
+
+def test_the_table_of_requests_is_current() -> None:
+    text = (ROOT / api_reference.PAGE).read_text(encoding="utf-8")
+    assert generated.is_current(ROOT / api_reference.PAGE, api_reference.page(text))
 
 
 def files_of(folders: tuple[str, ...]) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from tools.tree import ROOT
@@ -15,6 +16,14 @@ def main_of(page: str, text: str) -> int:
         path.write_text(text, encoding="utf-8")
         return 0
     return 0 if is_current(path, text) else _stale(page)
+
+
+def with_table(text: str, name: str, lines: Iterable[str]) -> str:
+    """The text with these lines between the marks of a table."""
+    begin, end = f"<!-- table {name} -->\n", f"<!-- end {name} -->"
+    head, _, rest = text.partition(begin)
+    _, _, tail = rest.partition(end)
+    return head + begin + "\n".join(lines) + "\n" + end + tail
 
 
 def is_current(path: Path, text: str) -> bool:

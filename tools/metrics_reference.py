@@ -10,7 +10,7 @@ from typing import Final
 from sliceworks.master.metrics.families import CONTROLLER_FAMILIES, MASTER_FAMILIES
 from sliceworks.protocol.families import Family
 from sliceworks.worker.figures import WORKER_FAMILIES
-from tools.generated import main_of
+from tools.generated import main_of, with_table
 
 PAGE: Final = "docs/monitoring.md"
 TABLES: Final[dict[str, Sequence[Family]]] = {
@@ -23,10 +23,7 @@ TABLES: Final[dict[str, Sequence[Family]]] = {
 def page(now: str) -> str:
     """The page with its tables as they should be."""
     for name, families in TABLES.items():
-        begin, end = f"<!-- table {name} -->\n", f"<!-- end {name} -->"
-        head, _, rest = now.partition(begin)
-        _, _, tail = rest.partition(end)
-        now = head + begin + "\n".join(_table(families)) + "\n" + end + tail
+        now = with_table(now, name, _table(families))
     return now
 
 

@@ -143,9 +143,7 @@ class LinkTable:
             link for link in self._links.values() if link.connection is None and link.silent_since_ms <= limit
         ]
         for link in gone:
-            self._leases.revoke(
-                link, f"node {link.hostname} was silent for {self._patience_ms} ms", now
-            )
+            self._leases.revoke(link, f"node {link.hostname} was silent for {self._patience_ms} ms", now)
             self._drop(link)
         return gone
 

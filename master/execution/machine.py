@@ -156,11 +156,7 @@ class ExecutionMachine:
             case SlicesMade():
                 self._take_slices(event, now)
             case ev.Written(number):
-                news = self._news.written() if self._news else []
-                sends = self._journal.written(number)
-                for grant in self._journal.unsent():
-                    self._leases.take_back(grant, now)
-                return [*map(ev.ToSlicer, news), *sends, *self._recall_all()]
+                return self._written(number, now)
             case ev.LinkOpened(connection, hello):
                 replaced = self._links.opened(connection, hello, now)
                 return [ev.Send(number, Refused("replaced by a newer connection")) for number in replaced]
@@ -178,6 +174,13 @@ class ExecutionMachine:
             case _:
                 return self._slicer_event(event, now)
         return []
+
+    def _written(self, number: int, now: Now) -> list[ev.Effect]:
+        news = self._news.written() if self._news else []
+        sends = self._journal.written(number)
+        for grant in self._journal.unsent():
+            self._leases.take_back(grant, now)
+        return [*map(ev.ToSlicer, news), *sends, *self._recall_all()]
 
     def _loaded(
         self, event: ev.PendingLoaded | ev.LineageLoaded | ev.LineageFailed, now: Now

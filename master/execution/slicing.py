@@ -23,13 +23,13 @@ from msgspec import Struct
 from sliceworks.master.execution.slicer_hooks import HookRunner
 from sliceworks.operations.bundle import AssetPlace, BundleError, catalog_of, place_at
 from sliceworks.operations.errors import NotRecoverableError
+from sliceworks.operations.failure import capped
 from sliceworks.operations.slicers import NOTHING_NOW, SlicerSet
 from sliceworks.protocol import process
 from sliceworks.protocol.codec import Decoder, unpack
 from sliceworks.protocol.documents import ExecutionSpec
 from sliceworks.protocol.log import change_level, configure_logging
 from sliceworks.protocol.messages import (
-    MAX_ERROR_CHARS,
     ControllerToSlicer,
     LogFrom,
     SliceNews,
@@ -266,8 +266,8 @@ def _text(error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, BundleError):
-        return str(error)[-MAX_ERROR_CHARS:]
-    return "".join(traceback.format_exception(error))[-MAX_ERROR_CHARS:]
+        return capped(str(error))
+    return capped("".join(traceback.format_exception(error)))
 
 
 def _decoded(entry: dict[str, Any]) -> dict[str, Any]:

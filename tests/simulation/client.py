@@ -134,8 +134,18 @@ class Client:
                 after = None
         return self._ask(ex_id, "workers", after, lambda request: ev.WorkersRequested(request, ex_id, change))
 
+    def drain(self, node_id: str) -> bool:
+        """Take a node out of service; False if nobody can be asked."""
+        return self._ask_master(lambda request: ev.DrainRequested(request, node_id))
+
+    def take_back(self, node_id: str) -> bool:
+        """Give it work again."""
+        return self._ask_master(lambda request: ev.ReturnRequested(request, node_id))
+
     def settle(self) -> None:
         """From now on: whatever can wait for a client does not."""
+        for node_id in self._world.node_ids:
+            self.take_back(node_id)
         for ex_id in self.living():
             row = self._world.disk.rows[ex_id].row
             if self._jobs[ex_id].persistent:
@@ -163,6 +173,14 @@ class Client:
             world.oracle.promise(ex_id, wish, value if isinstance(answer, ef.Answer) else before)
 
         master.post(1, master.ask, event, told)
+        return True
+
+    def _ask_master(self, event: Callable[[int], ev.Event]) -> bool:
+        """Ask for something whose answer nobody waits for."""
+        master = self._world.master
+        if master is None or not master.alive or not self._world.serving:
+            return False
+        master.post(1, master.ask, event, lambda answer: None)
         return True
 
     def _make_sure(self, job: Job) -> None:

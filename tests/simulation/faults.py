@@ -71,6 +71,8 @@ class Kind(StrEnum):
     WORKERS = "workers"
     SUBMIT = "submit"
     RECOVER = "recover"
+    DRAIN_NODE = "drain node"
+    RETURN_NODE = "return node"
 
 
 _RARE: Final = frozenset({Step.SPAWN, Step.END, Step.ENDED, Step.APPLY, Step.APPLIED, Step.LEAVE})

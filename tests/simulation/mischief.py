@@ -207,6 +207,12 @@ class Mischief:
         ended = self._world.client.recoverable()
         return bool(ended) and self._world.client.recover(self._pick(ended))
 
+    def _drain_node(self, passing: Process) -> bool:
+        return self._world.client.drain(self._node_of(passing))
+
+    def _return_node(self, passing: Process) -> bool:
+        return self._world.client.take_back(self._node_of(passing))
+
     # --- parts
 
     def _one(self, passing: Process, living: Iterable[P]) -> P | None:

@@ -31,13 +31,13 @@ class Documentation:
         )
 
     async def get_document(self, api: Api, request: web.Request) -> web.Response:
-        """This document."""
+        """All requests and answers, as an OpenAPI 3.1 document."""
         return web.Response(
             body=await asyncio.to_thread(lambda: self._body), content_type="application/json", charset="utf-8"
         )
 
     async def get_page(self, api: Api, request: web.Request) -> web.Response:
-        """This document as a page for people."""
+        """The same as a page for people."""
         page = await asyncio.to_thread(lambda: self._page)
         headers = {"Content-Security-Policy": _NOTHING_FROM_OUTSIDE}
         return web.Response(text=page, content_type=HTML, headers=headers)

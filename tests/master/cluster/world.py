@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sliceworks.master.cluster import effects as ef
 from sliceworks.master.cluster import events as ev
-from sliceworks.master.cluster.model import Limits
+from sliceworks.master.cluster.model import Connected, Limits
 from sliceworks.master.store.records import NodeRecord
 from sliceworks.protocol.messages import (
     Assignments,
@@ -202,6 +202,12 @@ class World:
     def do_drain(self, number: int) -> None:
         self.node(number).draining = not self.node(number).draining
 
+    def do_take_out(self, number: int) -> None:
+        self.rig.drain_node(self.node(number).node_id)
+
+    def do_take_back(self, number: int) -> None:
+        self.rig.resume_node(self.node(number).node_id)
+
     def do_time(self, number: int) -> None:
         self.rig.pass_time((100, 2_000, 11_000, 26_000)[number % 4])
         for node in self.nodes.values():
@@ -293,11 +299,23 @@ class World:
                 assert ex_id not in self.processes, "stopped, and its controller lives"
                 assert not any(ex_id in node.workers for node in self.nodes.values()), "stopped, and works"
 
+        if not self.rig.held:
+            self.check_drained()
+
+    def check_drained(self) -> None:
+        """A node that is out of service has no share; a silent one keeps it, as its workers may well run."""
+        nodes = self.rig.machine.core.nodes.values()
+        drained = [node for node in nodes if node.record.drained and isinstance(node.link, Connected)]
+        for row in self.rig.store.rows.values():
+            if row.status not in TERMINAL_STATUSES and not row.wishes.stopping:
+                assert not any(row.placement.get(node.record.node_id) for node in drained)
+
     def heal(self) -> None:
         """Everybody is there and does as told, until everything that was stopped has ended."""
         self.act("release", 0)
         for node in self.nodes.values():
             node.failing = node.draining = False
+            self.rig.resume_node(node.node_id)
         for _ in range(30):
             self.act("time", 2)
             for number in range(len(NODES)):

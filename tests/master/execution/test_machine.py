@@ -295,3 +295,37 @@ def test_while_the_store_cannot_be_written_nothing_is_leased_and_the_reason_is_t
     assert "disk full" not in rig.machine.report().reason
     rig.settle()
     assert verify_execution(rig.path).counts.completed == 20
+
+
+def test_a_stop_does_not_wait_for_leases_that_never_left(make_rig: Any) -> None:
+    rig = make_rig(slices=4, daemons=1, at_most_once=True)
+    write_all(rig)
+    rig.connect(rig.daemons[0])
+    rig.make(4)
+    while not rig.machine.report().counts.start:
+        rig.write()
+    rig.wish(stopping=True)
+    rig.disconnect(rig.daemons[0])  # it has nothing, and ends; the leases are being written
+    write_all(rig)
+    assert rig.begun == []
+    assert rig.finished == ("stopped", "")
+    assert verify_execution(rig.path).counts.pending == 4
+
+
+def test_a_stop_by_force_does_not_wait_for_a_silent_daemon(make_rig: Any) -> None:
+    rig = make_rig(slices=4, daemons=1)
+    rig.connect(rig.daemons[0])
+    drain(rig)
+    assert rig.begun
+    rig.disconnect(rig.daemons[0])
+    rig.wishes = Wishes(2, False, True, 60_000)
+    rig.feed(rig.wishes)
+    rig.pass_time(5_000)
+    write_all(rig)
+    assert not rig.finished
+    rig.wishes = Wishes(2, False, True, 0)
+    rig.feed(rig.wishes)
+    rig.pass_time(1_000)
+    write_all(rig)
+    assert rig.finished == ("stopped", "")
+    assert verify_execution(rig.path).counts.start == 0

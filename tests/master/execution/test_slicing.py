@@ -222,3 +222,17 @@ async def test_a_bundle_that_cannot_be_loaded_is_said_without_our_traceback(hook
     assert isinstance(failed, SlicerFailed)
     assert failed.error.startswith("asset hooked:1.0.0: hooked.py: cannot be imported:")
     assert failed.error.endswith("ModuleNotFoundError: No module named 'nowhere'")
+
+
+async def test_a_failure_with_half_characters_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(_self: object) -> None:
+        message = "no file \udcff"
+        raise ValueError(message)
+
+    monkeypatch.setattr(DataGeneratorSlicer, "slice", fail)
+    async with slicing(execution(size=10)) as (pipe, inbox):
+        assert isinstance(await inbox.get(), SlicerReady)
+        pipe.send(WantSlices(0, 7))
+        failed = await inbox.get()
+    assert isinstance(failed, SlicerFailed)
+    assert "no file \\udcff" in failed.error
