@@ -31,7 +31,7 @@ async def read_object(request: web.Request) -> dict[str, Any]:
     """The JSON object in the body, whatever its Content-Type says; an empty body is an empty object."""
     try:
         body = await request.read()
-    except (web.PayloadAccessError, web.RequestPayloadError) as error:
+    except (ConnectionError, web.PayloadAccessError, web.RequestPayloadError) as error:
         message = "the body cannot be read: it was cut off, or is not encoded as its Content-Encoding says"
         raise InvalidError(message) from error
     try:

@@ -225,14 +225,12 @@ async def test_a_bundle_that_cannot_be_loaded_is_said_without_our_traceback(hook
 
 
 async def test_a_failure_with_half_characters_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fail(_self: object) -> None:
+    def fail(*_: object) -> None:
         message = "no file \udcff"
         raise ValueError(message)
 
-    monkeypatch.setattr(DataGeneratorSlicer, "slice", fail)
-    async with slicing(execution(size=10)) as (pipe, inbox):
-        assert isinstance(await inbox.get(), SlicerReady)
-        pipe.send(WantSlices(0, 7))
+    monkeypatch.setattr(DataGeneratorSlicer, "new_slicer", fail)
+    async with slicing(execution(size=10)) as (_, inbox):
         failed = await inbox.get()
     assert isinstance(failed, SlicerFailed)
     assert "no file \\udcff" in failed.error
