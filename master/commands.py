@@ -25,6 +25,7 @@ from sliceworks.protocol.errors import (
     GoneError,
     InvalidError,
     NotFoundError,
+    TooLargeError,
     UnavailableError,
     UnprocessableError,
 )
@@ -38,6 +39,9 @@ API_VERSION: Final = "v3.18.0"
 
 _OURS: Final = frozenset({"job_id", "_context", "_created", "_updated", "_deleted", "_deleted_on"})
 """What a document that was read carries beside what was posted; a client may send it back."""
+
+
+MAX_JOB_BYTES: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,7 @@ class Commands:
             message = "Job cannot include a job_id on submit"
             raise UnprocessableError(message)
         document = orjson.dumps(posted)
+        _check_size(document)
         validated = await self._validate(document)
         now_ms = self._clock.wall_ms()
         job = JobRecord(new_id(), validated["name"], document, created_ms=now_ms, updated_ms=now_ms)
@@ -215,6 +220,7 @@ class Commands:
 
     async def _replace(self, stored: JobRecord, posted: dict[str, Any], *, checked: bool) -> JobRecord:
         document = orjson.dumps(posted)
+        _check_size(document)
         name = (await self._validate(document))["name"] if checked else str(posted.get("name") or stored.name)
         updated_ms = max(self._clock.wall_ms(), stored.updated_ms + 1)
         job = replace(stored, name=name, document=document, updated_ms=updated_ms)
@@ -277,6 +283,16 @@ class Commands:
         if not isinstance(answer, kind):
             raise TypeError(type(answer))
         return answer
+
+
+def _check_size(document: bytes) -> None:
+    """Every list, every controller and every worker holds documents whole."""
+    if len(document) > MAX_JOB_BYTES:
+        message = (
+            f"the job has {len(document)} bytes, at most {MAX_JOB_BYTES} are taken: "
+            "put large options into a file or an asset"
+        )
+        raise TooLargeError(message)
 
 
 def execution_document(

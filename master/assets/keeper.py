@@ -37,6 +37,7 @@ from sliceworks.protocol.errors import (
 
 log = structlog.get_logger(__name__)
 
+RECEIVED_AT_ONCE: Final = 16
 INSPECTIONS: Final = 2
 """Uploads that are looked into at once."""
 
@@ -70,6 +71,7 @@ class AssetKeeper:
         self._view = view
         self._commands = commands
         self._clock = clock
+        self._receiving = 0
         self._inspecting = asyncio.Semaphore(INSPECTIONS)
         self._placing = asyncio.Lock()
         self._unneeded: asyncio.Queue[str] = asyncio.Queue()
@@ -113,12 +115,22 @@ class AssetKeeper:
     async def _take_in(self, pieces: AsyncIterable[bytes]) -> Stored:
         async with self._aside() as place:
             zip_path = place / "upload.zip"
-            asset_id = await _receive(pieces, zip_path)
+            asset_id = await self._received(pieces, zip_path)
             if self._has(asset_id):
                 return Stored(asset_id, is_new=False)
             async with self._inspecting:
                 asset = await self._looked_into(zip_path, asset_id)
             return await self._put(zip_path, asset)
+
+    async def _received(self, pieces: AsyncIterable[bytes], path: Path) -> str:
+        if self._receiving >= RECEIVED_AT_ONCE:
+            message = f"{self._receiving} assets are being received, no more are at once: try again"
+            raise UnavailableError(message)
+        self._receiving += 1
+        try:
+            return await _receive(pieces, path)
+        finally:
+            self._receiving -= 1
 
     async def load_from(self, directory: Path) -> None:
         """Take in every zip of a folder; what is wrong with one is logged, and the others are taken in."""

@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 import orjson
 
 from sliceworks.master.search.dialects import SQLITE
+from sliceworks.master.store.budget import within_budget
 from sliceworks.master.store.changes import OneLivingError, apply_all
 from sliceworks.master.store.columns import SQLITE_EXECUTIONS, SQLITE_JOBS
 from sliceworks.master.store.execution import store_path
@@ -156,7 +157,7 @@ class SqliteClusterStore:
 
         def work(connection: sqlite3.Connection) -> list[T]:
             with time_limited(connection):
-                return [record_of(row) for row in connection.execute(statement, values)]
+                return [record_of(row) for row in within_budget(connection.execute(statement, values))]
 
         return await self._read(work)
 

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 from psycopg import errors
 
 from sliceworks.master.search.dialects import POSTGRES
+from sliceworks.master.store.budget import within_budget
 from sliceworks.master.store.changes import OneLivingError, apply_all
 from sliceworks.master.store.columns import POSTGRES_EXECUTIONS, POSTGRES_JOBS
 from sliceworks.master.store.group_writer import GroupWriter
@@ -159,7 +160,8 @@ class PostgresClusterStore:
 
         def work(connection: Connection) -> list[T]:
             with time_limited(connection):
-                return [record_of(row) for row in connection.execute(statement.encode(), values)]
+                with contextlib.closing(connection.cursor().stream(statement.encode(), values)) as rows:
+                    return [record_of(row) for row in within_budget(rows)]
 
         return await self._read(work)
 

@@ -12,7 +12,7 @@ import pytest
 from sliceworks.master.search.conditions import Condition, resolve
 from sliceworks.master.search.fields import EXECUTIONS, JOBS, SLICES, FieldSet
 from sliceworks.master.search.syntax import parse
-from sliceworks.master.store import lists, postgres, sqlite
+from sliceworks.master.store import budget, lists, postgres, sqlite
 from sliceworks.master.store.batch import Batch, Group, Head, Row
 from sliceworks.master.store.contract import ClusterStore
 from sliceworks.master.store.engine import StateStore
@@ -253,3 +253,15 @@ def test_where_there_are_many_a_list_keeps_to_its_key(
     assert orders(place, "", Order("_created"), state=SliceState.ERROR) == [2, 3, 6]
     assert orders(place, f"slice_id:{COPIED}") == [6]
     assert orders(place, "request:a", Order("state"), state=SliceState.COMPLETED) == [1]
+
+
+async def test_a_list_of_large_documents_is_refused_before_it_is_held(
+    store: ClusterStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "MAX_LIST_BYTES", 2_500)
+    jobs = [JobRecord(f"job-{n}", "x", orjson.dumps({"pad": "x" * 990}), 1, 1) for n in range(3)]
+    await store.save([AddJob(job) for job in jobs])
+    assert len(await store.jobs(Page(size=2))) == 2
+    with pytest.raises(InvalidError, match="more than 2500 bytes: ask for fewer"):
+        await store.jobs(Page(size=3))
+    assert len(await store.jobs(Page(size=2))) == 2

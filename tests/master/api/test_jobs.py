@@ -267,3 +267,12 @@ async def test_a_job_that_is_not_there_cannot_be_changed(
 ) -> None:
     status, answer = await master.ask(method, f"/jobs/nope{verb}", json=JOB)
     assert (status, answer["message"]) == (404, "Could not find job nope")
+
+
+async def test_a_job_larger_than_a_megabyte_is_refused(master: PlayedMaster) -> None:
+    job_id = (await master.submit(start="false"))["job_id"]
+    large = {**JOB, "pad": "x" * 1_000_000}
+    for method, path in (("POST", "/jobs"), ("PUT", f"/jobs/{job_id}")):
+        status, answer = await master.ask(method, path, json=large)
+        assert status == 413
+        assert "at most 1000000 are taken" in answer["message"]
