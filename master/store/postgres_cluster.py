@@ -159,9 +159,9 @@ class PostgresClusterStore:
         """The records of a list; made in the reader's thread."""
 
         def work(connection: Connection) -> list[T]:
-            with time_limited(connection):
-                with contextlib.closing(connection.cursor().stream(statement.encode(), values)) as rows:
-                    return [record_of(row) for row in within_budget(rows)]
+            found = connection.cursor().stream(statement.encode(), values)
+            with time_limited(connection), contextlib.closing(found) as rows:
+                return [record_of(row) for row in within_budget(rows)]
 
         return await self._read(work)
 
