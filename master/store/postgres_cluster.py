@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from psycopg import errors
 
@@ -160,7 +160,10 @@ class PostgresClusterStore:
 
         def work(connection: Connection) -> list[T]:
             found = connection.cursor().stream(statement.encode(), values)
-            with time_limited(connection), contextlib.closing(found) as rows:
+            ended = contextlib.closing(
+                cast("Generator[dict[str, Any], None, None]", found)
+            )  # which its type hides
+            with time_limited(connection), ended as rows:
                 return [record_of(row) for row in within_budget(rows)]
 
         return await self._read(work)
