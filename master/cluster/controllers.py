@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from msgspec import structs
+
 from sliceworks.master.cluster import effects as ef
 from sliceworks.master.cluster import events as ev
 from sliceworks.master.cluster.core import Core
@@ -270,14 +272,26 @@ def _count_crash(core: Core, execution: Execution, counts: SliceCounts) -> None:
 
 
 def _give_up(core: Core, execution: Execution, how: str) -> None:
+    """Start one more controller, only to stop: it takes back what is in hand, so that no slice stays leased.
+
+    If that one crashes as well, the execution ends as it is.
+    """
+    if execution.row.status is S.SCHEDULING:
+        core.set_status(execution, S.INITIALIZING)
+    if execution.row.fate.verdict:
+        core.change(execution, failure=execution.row.fate.verdict, has_errors=True)
+        core.set_status(execution, S.FAILED)
+        execution.controller = Gone(core.now.monotonic_ms)
+        return core.touch(execution)
     minutes = core.limits.crash_window_ms // 60_000
-    failure = (
+    verdict = (
         f"the execution controller of {execution.row.ex_id} crashed {core.limits.crashes} times within "
         f"{minutes} minutes without progress, the last time: {how}; its slices are kept, its log says more"
     )
-    core.change(execution, failure=failure, has_errors=True)
-    if execution.row.status is S.SCHEDULING:
-        core.set_status(execution, S.INITIALIZING)
-    core.set_status(execution, S.FAILED)
-    execution.controller = Gone(core.now.monotonic_ms)
-    core.touch(execution)
+    fate = replace(execution.row.fate, verdict=verdict)
+    wishes = structs.replace(execution.row.wishes, stopping=True, grace_ms=0)
+    core.change(execution, fate=fate, wishes=wishes, failure=verdict, has_errors=True)
+    execution.stop_at_ms = core.now.monotonic_ms
+    if execution.row.status is not S.STOPPING:
+        core.set_status(execution, S.FAILING)
+    return raise_generation(core, execution)

@@ -70,16 +70,35 @@ def test_a_stop_goes_on_with_the_next_controller(rig: Rig) -> None:
     assert rig.answer(request) == ef.StatusIs(S.STOPPED)
 
 
-def test_a_crash_loop_ends_failed_and_says_so(rig: Rig) -> None:
+def crash_in_a_loop(rig: Rig) -> None:
     rig.run()
     for _ in range(Limits().crashes - 1):
         rig.crash()
         rig.pass_time(10_000)
         rig.spawned()
     rig.crash()
+
+
+def test_a_crash_loop_ends_failed_when_a_last_controller_has_taken_back_what_was_in_hand(rig: Rig) -> None:
+    crash_in_a_loop(rig)
+    assert rig.status() is S.FAILING
+    assert (rig.generation(), rig.row().wishes.stopping, rig.row().wishes.grace_ms) == (6, True, 0)
+    rig.spawned()
+    rig.attached()
+    rig.concluded("stopped", counts=SliceCounts(pending=3))
     assert rig.status() is S.FAILED
     assert "crashed 5 times" in rig.row().failure
     assert "signal 9" in rig.row().failure
+    assert rig.row().counts == SliceCounts(pending=3)
+
+
+def test_a_crash_loop_ends_failed_if_the_last_controller_crashes_too(rig: Rig) -> None:
+    crash_in_a_loop(rig)
+    rig.spawned()
+    rig.crash()
+    assert rig.status() is S.FAILED
+    assert "crashed 5 times" in rig.row().failure
+    assert rig.generation() == 6
 
 
 def test_crashes_with_progress_in_between_are_no_loop(rig: Rig) -> None:

@@ -137,7 +137,7 @@ def test_a_blocking_stop_is_not_answered_before_the_wish_is_durable(rig: Rig) ->
 def test_a_controller_that_does_not_stop_is_replaced_until_the_loop_is_given_up(rig: Rig) -> None:
     rig.run()
     request = rig.stop(grace_ms=1_000, wait_ms=10**9)
-    for _ in range(Limits().crashes):
+    for _ in range(Limits().crashes + 1):
         rig.pass_time(1_000 + Limits().overdue_ms)
         assert [effect.ex_id for effect in rig.take(ef.EndController)] == ["ex"]
         rig.crash()
