@@ -17,7 +17,7 @@ from benchmarks.ours import cluster_of, noop_job, seconds_of
 from benchmarks.report import ROOT
 from tests.acceptance.harness import Cluster
 
-SLICES = 200_000
+SLICES = 600_000
 DAEMONS, WORKERS_EACH = 500, 4
 NODES, REQUESTS, IDLE_SECONDS = 1_000, 200, 10
 TURNS = 3

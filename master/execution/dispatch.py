@@ -17,6 +17,8 @@ from sliceworks.protocol.messages import RecallSlices
 from sliceworks.protocol.timings import Timings
 
 MAX_CHUNK: Final = 512
+MAX_HELD: Final = 100_000
+"""Leases at most, however many daemons there are and however much each of them wants: some 60 MB."""
 
 
 class Dispatcher:
@@ -44,7 +46,9 @@ class Dispatcher:
         while self._queue and self._ready:
             share = -(-len(self._queue) // len(self._ready))
             for _ in range(len(self._ready)):
-                self._serve_next(min(share, MAX_CHUNK), leases, now)
+                if (room := MAX_HELD - len(leases)) <= 0:
+                    return
+                self._serve_next(min(share, MAX_CHUNK, room), leases, now)
 
     def _serve_next(self, share: int, leases: dict[int, Slice], now: Now) -> None:
         link = next(iter(self._ready))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sliceworks.master.execution.dispatch import Dispatcher
 from sliceworks.master.execution.events import Send
 from sliceworks.master.execution.journal import Journal
@@ -67,3 +69,16 @@ def test_nothing_is_recalled_while_there_is_something_to_lease() -> None:
     idle, full = link(1, 4), link(2, 8)
     full.outstanding = 6
     assert dispatch.recalls([idle, full]) == []
+
+
+def test_many_daemons_hold_no_more_together_than_the_controller_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sliceworks.master.execution.dispatch.MAX_HELD", 10)
+    dispatch, leases = dispatcher(100)
+    links = [link(n, 50) for n in (1, 2, 3)]
+    for one in links:
+        dispatch.note(one)
+    dispatch.dispatch(leases, NOW)
+    assert len(leases) == 10
+    leases.pop(1)
+    dispatch.dispatch(leases, NOW)
+    assert len(leases) == 10
